@@ -1,0 +1,67 @@
+# All targets: `make help`. The two you need: `make up` and `make test`.
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help up test check lint types unit integration e2e bench openapi lock clean
+
+help: ## Show this help
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+up: .venv/.run-installed ## Run the server on this machine until Ctrl-C
+	@$(BIN)/vocafuse-server up
+
+test: check ## Run every check and every test
+	$(BIN)/pytest -n 2 --dist loadgroup server/tests/integration server/tests/e2e
+
+check: lint types unit ## The quick part: style, types, import rules, unit tests
+
+lint: .venv/.dev-installed ## Style and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: .venv/.dev-installed ## Strict type check
+	$(BIN)/basedpyright
+
+unit: .venv/.dev-installed ## Unit tests
+	$(BIN)/pytest -n 2 server/tests/unit sdk/python/tests
+
+integration: .venv/.dev-installed ## Tests on a real embedded Postgres
+	$(BIN)/pytest -n 2 --dist loadgroup server/tests/integration
+
+e2e: .venv/.dev-installed ## Tests of the running server with the real model
+	$(BIN)/pytest server/tests/e2e
+
+bench: .venv/.dev-installed ## Benchmarks; each prints what it is compared with
+	$(BIN)/python bench/latency.py
+
+openapi: .venv/.run-installed ## Write openapi.json from the code
+	$(BIN)/python -m vocafuse_server.openapi > openapi.json
+
+lock: .venv/.dev-installed ## Pin requirements/*.in again
+	$(PYTHON) -m pip install --quiet --target .venv/lock uv
+	for name in run dev; do PYTHONPATH=.venv/lock $(PYTHON) -m uv pip compile --quiet --universal \
+	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  requirements/$$name.in -o requirements/$$name.txt; done
+
+clean: ## Remove what the build made (not your data)
+	rm -rf .venv .pytest_cache .ruff_cache
+
+# Some systems split venv's own pip off into a package; the machine's pip then does its work.
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; set PYTHON=python3.x")'
+	@echo "Making .venv"
+	@$(PYTHON) -m venv .venv >/dev/null 2>&1 || { rm -rf .venv; $(PYTHON) -m venv --without-pip .venv \
+	  && $(PYTHON) -m pip --python .venv/bin/python install --quiet pip; }
+
+.venv/.run-installed: requirements/run.txt server/pyproject.toml sdk/python/pyproject.toml | .venv/bin/python
+	@echo "Installing the server (once; a minute or two, mostly downloads)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --require-hashes -r requirements/run.txt | sed -n 's/^Collecting /  /p'
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps -e server -e sdk/python
+	@touch $@
+
+.venv/.dev-installed: requirements/dev.txt .venv/.run-installed
+	@echo "Installing the test tools"
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements/dev.txt
+	@touch $@

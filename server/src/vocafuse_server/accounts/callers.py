@@ -1,0 +1,55 @@
+"""The caller of a request: which tenant, which user, allowed to do what."""
+
+from dataclasses import dataclass
+
+from vocafuse_server.accounts.errors import InsufficientScope
+from vocafuse_server.accounts.scopes import GRANTED_BY, Scope, TokenScope
+from vocafuse_server.accounts.tokens import TokenClaims
+from vocafuse_server.core.ids import TenantId
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks.
+
+    Attributes:
+        tenant_id: Whose data it is.
+        identity: The user a token speaks for, and whose notes alone it sees; None for a key pair,
+            which sees the whole tenant.
+        scopes: What the caller may do.
+    """
+
+    tenant_id: TenantId
+    identity: str | None
+    scopes: frozenset[Scope]
+
+    def require(self, scope: Scope) -> None:
+        """Raises InsufficientScope unless the caller holds `scope`."""
+        if scope not in self.scopes:
+            raise InsufficientScope(details={"required_scope": self._name(scope)})
+
+    def require_key_pair(self) -> None:
+        """Raises InsufficientScope if the caller came with a token."""
+        if self.identity is not None:
+            raise InsufficientScope("This takes an API key and secret, not an access token.")
+
+    def _name(self, scope: Scope) -> str:
+        if self.identity is not None:
+            for token_scope, granted in GRANTED_BY.items():
+                if granted is scope:
+                    return token_scope.value
+        return scope.value
+
+
+def token_caller(claims: TokenClaims) -> Caller:
+    """The caller that a verified token stands for."""
+    return Caller(
+        tenant_id=claims.tenant_id,
+        identity=claims.identity,
+        scopes=frozenset(GRANTED_BY[scope] for scope in claims.scopes),
+    )
+
+
+def missing_for(caller: Caller, scopes: tuple[TokenScope, ...]) -> tuple[TokenScope, ...]:
+    """The token scopes that this caller can't hand on, because it doesn't hold them itself."""
+    return tuple(scope for scope in scopes if GRANTED_BY[scope] not in caller.scopes)

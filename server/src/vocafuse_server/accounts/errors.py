@@ -1,0 +1,35 @@
+"""What goes wrong when callers are told apart."""
+
+from vocafuse_server.core.errors import ApiError
+
+
+class InvalidToken(ApiError):
+    status = 401
+    code = 1001
+    name = "INVALID_TOKEN"
+    type = "AuthenticationError"
+    default_message = "The access token is not valid."
+
+
+class TokenExpired(ApiError):
+    status = 401
+    code = 1002
+    name = "TOKEN_EXPIRED"
+    type = "AuthenticationError"
+    default_message = "The access token has expired. Ask for a new one."
+
+
+class InvalidApiKey(ApiError):
+    status = 401
+    code = 1003
+    name = "INVALID_API_KEY"
+    type = "AuthenticationError"
+    default_message = "The API key or secret is not valid."
+
+
+class InsufficientScope(ApiError):
+    status = 403
+    code = 1004
+    name = "INSUFFICIENT_SCOPE"
+    type = "AuthorizationError"
+    default_message = "These credentials don't allow this."

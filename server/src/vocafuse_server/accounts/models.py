@@ -1,0 +1,53 @@
+"""Tables of accounts."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from vocafuse_server.core.database import Base, JsonObject
+from vocafuse_server.core.ids import ApiKeyId, TenantId
+
+
+class Plan(StrEnum):
+    FREE = "free"
+    PRO = "pro"
+    ENTERPRISE = "enterprise"
+
+
+class KeyStatus(StrEnum):
+    ACTIVE = "active"
+    REVOKED = "revoked"
+
+
+class Tenant(Base):
+    """An account: everything else belongs to one."""
+
+    __tablename__ = "tenants"
+
+    id: Mapped[TenantId] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    email: Mapped[str | None]
+    plan: Mapped[Plan]
+    status: Mapped[str] = mapped_column(server_default=text("'active'"))
+    settings: Mapped[JsonObject] = mapped_column(server_default=text("'{}'::jsonb"))
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class ApiKey(Base):
+    """A key pair of a tenant. Of the secret only a digest is kept."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[ApiKeyId] = mapped_column(primary_key=True)
+    tenant_id: Mapped[TenantId] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str]
+    api_key: Mapped[str] = mapped_column(unique=True)
+    secret_digest: Mapped[bytes]
+    scopes: Mapped[list[str]]
+    status: Mapped[KeyStatus]
+    expires_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]

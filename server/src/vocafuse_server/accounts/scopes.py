@@ -1,0 +1,68 @@
+"""Scopes: what a caller may do, and the spellings that mean the same."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from vocafuse_server.accounts.errors import InsufficientScope
+from vocafuse_server.core.errors import InvalidField
+
+
+class Scope(StrEnum):
+    VOICENOTES_READ = "voicenotes:read"
+    VOICENOTES_WRITE = "voicenotes:write"
+    WEBHOOKS_READ = "webhooks:read"
+    WEBHOOKS_WRITE = "webhooks:write"
+    ACCOUNT_READ = "account:read"
+    ACCOUNT_WRITE = "account:write"
+
+
+class TokenScope(StrEnum):
+    """What a front-end token may do, for its own user only."""
+
+    UPLOAD = "voice-api.upload_recording"
+    READ = "voice-api.read_recording"
+
+
+KEY_SCOPES = frozenset(Scope)
+TOKEN_SCOPES = (TokenScope.UPLOAD, TokenScope.READ)
+
+# The key scope that handing out a token scope takes, and that the token scope stands for.
+GRANTED_BY: dict[TokenScope, Scope] = {
+    TokenScope.UPLOAD: Scope.VOICENOTES_WRITE,
+    TokenScope.READ: Scope.VOICENOTES_READ,
+}
+
+_ALIASES: dict[str, TokenScope] = {
+    "voice-api.upload": TokenScope.UPLOAD,
+    "voice-api.upload_voicenote": TokenScope.UPLOAD,
+    "voice-api.read": TokenScope.READ,
+    "voice-api.read_voicenote": TokenScope.READ,
+    "voicenotes:write": TokenScope.UPLOAD,
+    "voicenotes:read": TokenScope.READ,
+    "recordings:write": TokenScope.UPLOAD,
+    "recordings:read": TokenScope.READ,
+}
+
+
+def parse_token_scopes(names: Iterable[str]) -> tuple[TokenScope, ...]:
+    """The token scopes named, aliases resolved, each once.
+
+    Raises:
+        InvalidField: A name is no scope at all.
+        InsufficientScope: A scope that a token can't hold.
+    """
+    found: dict[TokenScope, None] = {}
+    for name in names:
+        scope = _ALIASES.get(name) or _member(name)
+        found[scope] = None
+    return tuple(found)
+
+
+def _member(name: str) -> TokenScope:
+    try:
+        return TokenScope(name)
+    except ValueError:
+        pass
+    if name in KEY_SCOPES:
+        raise InsufficientScope(f"A token can't hold the scope {name}.")
+    raise InvalidField("scopes", "holds an unknown scope", value=name)

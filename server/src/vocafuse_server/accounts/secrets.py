@@ -1,0 +1,35 @@
+"""Key pairs: making them, and checking a secret against its digest."""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass, field
+
+KEY_PREFIX_LENGTH = 10
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """An API key and its secret, in the clear: shown once, never stored."""
+
+    api_key: str
+    api_secret: str = field(repr=False)
+
+
+def new_key_pair(*, live: bool = True) -> KeyPair:
+    """A fresh pair: 144 random bits in the key, 384 in the secret."""
+    prefix = "sk_live_" if live else "sk_test_"
+    return KeyPair(f"{prefix}{secrets.token_urlsafe(18)}", secrets.token_urlsafe(48))
+
+
+def secret_digest(api_secret: str) -> bytes:
+    """SHA-256 of a secret.
+
+    A fast hash is enough: a secret has hundreds of random bits, so there is nothing to guess.
+    """
+    return hashlib.sha256(api_secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def secret_matches(api_secret: str, digest: bytes) -> bool:
+    """Whether the secret is the one the digest was made of, in constant time."""
+    return hmac.compare_digest(secret_digest(api_secret), digest)

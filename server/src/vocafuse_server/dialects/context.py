@@ -1,0 +1,50 @@
+"""What routes work with: built once when the app starts, carried by the app."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from vocafuse_server.accounts.tokens import TokenSigner
+from vocafuse_server.core.clock import Clock
+from vocafuse_server.core.database import Database
+from vocafuse_server.core.queue import JobQueue
+from vocafuse_server.core.settings import Settings
+from vocafuse_server.storage.objects import Objects
+from vocafuse_server.storage.outbound import AddressGuard
+from vocafuse_server.storage.upload_urls import UploadUrlSigner
+
+
+@dataclass(frozen=True, slots=True)
+class AppContext:
+    """The parts that the API process is made of."""
+
+    settings: Settings
+    database: Database
+    queue: JobQueue
+    objects: Objects
+    guard: AddressGuard
+    token_signer: TokenSigner
+    upload_url_signer: UploadUrlSigner
+    clock: Clock
+
+
+def app_context(request: Request) -> AppContext:
+    """The context of the app that serves this request."""
+    context: AppContext = request.app.state.context
+    return context
+
+
+Context = Annotated[AppContext, Depends(app_context)]
+
+
+async def _transaction(context: Context) -> AsyncGenerator[AsyncSession]:
+    async with context.database.transaction() as session:
+        yield session
+
+
+# One request, one transaction. With the scope `function` it is committed before the answer is sent:
+# a client never holds an id that a crash could still take back.
+Session = Annotated[AsyncSession, Depends(_transaction, scope="function")]

@@ -1,0 +1,80 @@
+"""Routes that know their caller before they read anything else."""
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, Response
+from fastapi.routing import APIRoute
+from starlette.types import Message
+
+from vocafuse_server.accounts.callers import Caller
+from vocafuse_server.accounts.scopes import Scope
+from vocafuse_server.core.errors import PayloadTooLarge
+from vocafuse_server.core.settings import Settings
+from vocafuse_server.dialects.authentication import authenticate
+from vocafuse_server.dialects.context import app_context
+
+MAX_JSON_BYTES = 256 * 1024
+MAX_FORM_OVERHEAD_BYTES = 64 * 1024
+
+
+class AuthenticatedRoute(APIRoute):
+    """Authenticates before the body is read, and reads no more of the body than is allowed."""
+
+    def max_body_bytes(self, settings: Settings) -> int:
+        """How large a body this route takes."""
+        return MAX_JSON_BYTES
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def authenticate_and_handle(request: Request) -> Response:
+            context = app_context(request)
+            request.state.caller = await authenticate(request, context)
+            return await handle(_limited(request, self.max_body_bytes(context.settings)))
+
+        return authenticate_and_handle
+
+
+class UploadRoute(AuthenticatedRoute):
+    """Takes a whole audio file with a form around it."""
+
+    def max_body_bytes(self, settings: Settings) -> int:
+        return settings.max_upload_bytes + MAX_FORM_OVERHEAD_BYTES
+
+
+def _limited(request: Request, max_bytes: int) -> Request:
+    """The request, with a body that raises PayloadTooLarge as soon as it is seen to be too large."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > max_bytes:
+        raise PayloadTooLarge(max_bytes)
+    received = 0
+
+    async def receive() -> Message:
+        nonlocal received
+        message = await request.receive()
+        received += len(message.get("body", b""))
+        if received > max_bytes:
+            raise PayloadTooLarge(max_bytes)
+        return message
+
+    return Request(request.scope, receive)
+
+
+def caller_with(scope: Scope | None = None) -> Any:
+    """The dependency that gives the caller, once it is known to hold `scope`."""
+
+    def caller(request: Request) -> Caller:
+        found: Caller = request.state.caller
+        if scope is not None:
+            found.require(scope)
+        return found
+
+    return Depends(caller)
+
+
+NoteReader = Annotated[Caller, caller_with(Scope.VOICENOTES_READ)]
+NoteWriter = Annotated[Caller, caller_with(Scope.VOICENOTES_WRITE)]
+WebhookReader = Annotated[Caller, caller_with(Scope.WEBHOOKS_READ)]
+WebhookWriter = Annotated[Caller, caller_with(Scope.WEBHOOKS_WRITE)]
+AnyCaller = Annotated[Caller, caller_with()]

@@ -1,0 +1,1 @@
+"""The first dialect: VocaFuse's, under `/v1`."""

@@ -1,0 +1,120 @@
+"""Kinds of field that several requests share."""
+
+import re
+from datetime import datetime, timedelta, timezone
+from typing import Annotated, Any, cast
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from vocafuse_server.core.errors import InvalidField
+from vocafuse_server.core.pages import DEFAULT_LIMIT, MAX_LIMIT, MAX_PAGE
+from vocafuse_server.transcription.engine import UnknownLanguage
+from vocafuse_server.transcription.languages import language_code
+
+# Postgres can't store NUL or half a surrogate pair; other control characters have no place in a name.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+MAX_METADATA_DEPTH = 20
+
+
+def _printable(text: str) -> str:
+    if _CONTROL.search(text):
+        raise ValueError("must not hold control characters")
+    return text
+
+
+def _storable(value: dict[str, Any]) -> dict[str, Any]:
+    _check_storable(value, depth=0)
+    return value
+
+
+def _check_storable(value: object, *, depth: int) -> None:
+    if depth > MAX_METADATA_DEPTH:
+        raise ValueError(f"must not be nested deeper than {MAX_METADATA_DEPTH} levels")
+    if isinstance(value, str) and _UNSTORABLE.search(value):
+        raise ValueError("must not hold NUL characters or broken Unicode")
+    if isinstance(value, dict):
+        members = cast("dict[str, object]", value)
+        for part in (*members.keys(), *members.values()):
+            _check_storable(part, depth=depth + 1)
+    if isinstance(value, list):
+        for part in cast("list[object]", value):
+            _check_storable(part, depth=depth + 1)
+
+
+def _language(text: str) -> str:
+    try:
+        return language_code(text)
+    except UnknownLanguage as error:
+        raise ValueError("must be a language that Whisper knows, as a code like 'en' or a name") from error
+
+
+def _within(low: int, high: int) -> AfterValidator:
+    def check(number: int) -> int:
+        if not low <= number <= high:
+            raise ValueError(f"must be between {low} and {high}")
+        return number
+
+    return AfterValidator(check)
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_printable)]
+JsonObject = Annotated[dict[str, Any], AfterValidator(_storable)]
+Language = Annotated[str, AfterValidator(_language)]
+ExpiresIn = Annotated[int, _within(60, 86_400), Field(json_schema_extra={"minimum": 60, "maximum": 86_400})]
+PageNumber = Annotated[int, _within(0, MAX_PAGE), Field(json_schema_extra={"minimum": 0})]
+PageLimit = Annotated[
+    int,
+    _within(1, MAX_LIMIT),
+    Field(json_schema_extra={"minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),
+]
+
+
+def wire_time(moment: datetime) -> str:
+    """v1's form of a time: UTC without a zone, to the second."""
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def wire_time_or_none(moment: datetime | None) -> str | None:
+    return None if moment is None else wire_time(moment)
+
+
+def parse_from(field: str, text: str) -> datetime:
+    """The beginning of the day or moment that `text` names; UTC unless it says otherwise.
+
+    Raises:
+        InvalidField: It names none.
+    """
+    return _parse_moment(field, text)
+
+
+def parse_before(field: str, text: str) -> datetime:
+    """The first moment that is no longer in the day or second that `text` names.
+
+    Times are shown to the second, so a whole second is meant whole.
+
+    Raises:
+        InvalidField: It names none.
+    """
+    moment = _parse_moment(field, text)
+    is_day = len(text) <= len("2025-10-01")
+    if is_day:
+        step = timedelta(days=1)
+    else:
+        step = timedelta(microseconds=1) if moment.microsecond else timedelta(seconds=1)
+    try:
+        return moment + step
+    except OverflowError as error:
+        raise _bad_date(field, text) from error
+
+
+def _parse_moment(field: str, text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    except (ValueError, OverflowError) as error:
+        raise _bad_date(field, text) from error
+
+
+def _bad_date(field: str, text: str) -> InvalidField:
+    return InvalidField(field, "must be an ISO 8601 date or date-time, like 2025-10-01", value=text)

@@ -1,0 +1,128 @@
+"""v1's upload in one step: a multipart form with the file and what is said about it."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, cast
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BeforeValidator, ValidationError
+from starlette.datastructures import FormData, UploadFile
+
+from vocafuse_server.core.errors import InvalidField, MissingField
+from vocafuse_server.dialects.context import Context, Session
+from vocafuse_server.dialects.routing import NoteWriter
+from vocafuse_server.dialects.v1.fields import Language, Name
+from vocafuse_server.dialects.v1.schemas import NoteDetail, RequestBody, note_detail
+from vocafuse_server.dialects.v1.upload_details import extension_of, upload_source
+from vocafuse_server.dialects.v1.vocabulary import Spelling
+from vocafuse_server.notes import service
+from vocafuse_server.notes.intake import receive_audio
+from vocafuse_server.notes.tags import check_custom_tags
+
+_CHUNK_BYTES = 256 * 1024
+_MAX_FIELDS = 20
+_MAX_FIELD_BYTES = 16 * 1024
+
+UPLOAD_FORM: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary", "description": "The audio file"},
+                        "custom_tags": {"type": "string", "description": "A JSON object of strings, as text"},
+                        "user_id": {"type": "string", "description": "Ignored under an access token"},
+                        "language": {"type": "string", "description": "Default: detected"},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+def _none_if_empty(value: object) -> object:
+    return None if value == "" else value
+
+
+class UploadFields(RequestBody):
+    """The text fields of the form; an empty one is one that wasn't filled in."""
+
+    custom_tags: Annotated[str | None, BeforeValidator(_none_if_empty)] = None
+    user_id: Annotated[Name | None, BeforeValidator(_none_if_empty)] = None
+    language: Annotated[Language | None, BeforeValidator(_none_if_empty)] = None
+
+
+async def upload_in_one_step(
+    request: Request, session: Session, context: Context, caller: NoteWriter, words: Spelling
+) -> NoteDetail:
+    """Upload a recording in one request; its transcription starts by itself."""
+    async with request.form(max_files=1, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES) as form:
+        file, fields = _parts(form)
+        name = file.filename or "audio"
+        new = service.NewNote(
+            tenant_id=caller.tenant_id,
+            # A user named under a token is ignored: a token speaks for its own.
+            identity=caller.identity or fields.user_id,
+            original_filename=_checked_name(name),
+            extension=extension_of(name),
+            upload_source=upload_source(caller, request),
+            language=fields.language,
+            custom_tags=_tags(fields.custom_tags),
+            client_ip=request.client.host if request.client else None,
+            user_agent=request.headers.get("user-agent"),
+        )
+        audio = await receive_audio(
+            context.objects, _chunks(file), max_bytes=context.settings.max_upload_bytes
+        )
+    try:
+        note = await service.create_note(session, new, now=context.clock())
+        note = await service.finish_upload(
+            session, context.objects, context.queue, note_id=note.id, audio=audio, now=context.clock()
+        )
+    except BaseException:
+        await context.objects.delete(audio.key)
+        raise
+    return note_detail(note, words, bucket=context.objects.bucket)
+
+
+def _parts(form: FormData) -> tuple[UploadFile, UploadFields]:
+    file = form.get("file")
+    if file is None:
+        raise MissingField("file", where="the form")
+    if not isinstance(file, UploadFile):
+        raise InvalidField("file", "must be a file")
+    texts = {name: value for name, value in form.items() if isinstance(value, str)}
+    try:
+        return file, UploadFields.model_validate(texts)
+    except ValidationError as error:
+        raise RequestValidationError(
+            [{**one, "loc": ("body", *one["loc"])} for one in error.errors()]
+        ) from error
+
+
+def _checked_name(name: str) -> str:
+    if len(name) > 255 or not name.isprintable():
+        raise InvalidField("file", "must have a file name of at most 255 printable characters")
+    return name
+
+
+def _tags(text: str | None) -> dict[str, str] | None:
+    if text is None:
+        return None
+    try:
+        tags: object = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidField("custom_tags", "must be a JSON object, as text", value=text) from error
+    if not isinstance(tags, dict):
+        raise InvalidField("custom_tags", "must be a JSON object, as text", value=text)
+    return check_custom_tags(cast("dict[str, object]", tags)) or None
+
+
+async def _chunks(file: UploadFile) -> AsyncIterator[bytes]:
+    while chunk := await file.read(_CHUNK_BYTES):
+        yield chunk

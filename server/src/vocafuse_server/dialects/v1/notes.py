@@ -1,0 +1,134 @@
+"""v1's notes: list, get, transcription, delete; one set of routes under two spellings."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+
+from vocafuse_server.core.errors import InvalidField
+from vocafuse_server.core.ids import NoteId, parse_uuid
+from vocafuse_server.core.pages import DEFAULT_LIMIT, PageRequest
+from vocafuse_server.dialects.context import Context, Session
+from vocafuse_server.dialects.routing import AuthenticatedRoute, NoteReader, NoteWriter, UploadRoute
+from vocafuse_server.dialects.v1.fields import Name, PageLimit, PageNumber, parse_before, parse_from
+from vocafuse_server.dialects.v1.multipart import UPLOAD_FORM, upload_in_one_step
+from vocafuse_server.dialects.v1.pages import page_body, page_model
+from vocafuse_server.dialects.v1.responses import errors
+from vocafuse_server.dialects.v1.schemas import (
+    NoteBody,
+    NoteDetail,
+    note_body,
+    note_detail,
+    transcription_body,
+    transcription_model,
+)
+from vocafuse_server.dialects.v1.vocabulary import Spelling, Vocabulary
+from vocafuse_server.notes import queries, service
+from vocafuse_server.notes.filters import NoteFilter, owner_of
+from vocafuse_server.notes.models import NoteStatus
+
+_STATUS = {
+    "processing": NoteStatus.PROCESSING,
+    "transcribed": NoteStatus.TRANSCRIBED,
+    "completed": NoteStatus.TRANSCRIBED,
+    "failed": NoteStatus.FAILED,
+}
+StatusFilter = Literal["processing", "transcribed", "completed", "failed"]
+
+
+def notes_router(words: Vocabulary) -> APIRouter:
+    """The routes of notes in one spelling."""
+    title = words.noun.capitalize()
+    page = page_model(f"{title}Page", words.collection, NoteBody)
+    transcription = transcription_model(f"{title}Transcription", words.foreign_key)
+    router = APIRouter(prefix=words.path, route_class=AuthenticatedRoute, tags=[words.collection])
+    router.add_api_route("", list_notes, response_model=page, responses=errors(400, 401, 403))
+    router.add_api_route(
+        "",
+        upload_in_one_step,
+        methods=["POST"],
+        route_class_override=UploadRoute,
+        status_code=201,
+        response_model=NoteDetail,
+        responses=errors(400, 401, 403, 413),
+        openapi_extra=UPLOAD_FORM,
+    )
+    router.add_api_route("/{note_id}", get_note, response_model=NoteDetail, responses=errors(401, 403, 404))
+    router.add_api_route(
+        "/{note_id}/transcription",
+        get_transcription,
+        response_model=transcription,
+        responses=errors(401, 403, 404),
+    )
+    router.add_api_route(
+        "/{note_id}", delete_note, methods=["DELETE"], status_code=204, responses=errors(401, 403, 404)
+    )
+    return router
+
+
+async def list_notes(
+    session: Session,
+    context: Context,
+    caller: NoteReader,
+    words: Spelling,
+    page: PageNumber = 0,
+    limit: PageLimit = DEFAULT_LIMIT,
+    status: Annotated[StatusFilter | None, Query()] = None,
+    date_from: Annotated[str | None, Query(description="ISO 8601 date or date-time")] = None,
+    date_to: Annotated[str | None, Query(description="ISO 8601; a date includes that whole day")] = None,
+    user_id: Annotated[Name | None, Query(description="Only this user's")] = None,
+) -> dict[str, object]:
+    """List the notes whose audio has arrived, newest first."""
+    wanted = _note_filter(status, date_from, date_to, user_id)
+    found = await queries.list_notes(session, owner_of(caller), wanted, PageRequest(page, limit))
+    return page_body(
+        found,
+        collection=words.collection,
+        items=[note_body(note, words, bucket=context.objects.bucket) for note in found.items],
+        path=words.path,
+        filters={"status": status, "date_from": date_from, "date_to": date_to, "user_id": user_id},
+    )
+
+
+async def get_note(
+    note_id: str, session: Session, context: Context, caller: NoteReader, words: Spelling
+) -> NoteDetail:
+    """Get one note."""
+    note = await service.get_note(session, owner_of(caller), parse_note_id(note_id))
+    return note_detail(note, words, bucket=context.objects.bucket)
+
+
+async def get_transcription(
+    note_id: str, session: Session, caller: NoteReader, words: Spelling
+) -> dict[str, object]:
+    """Get the transcription of a note; 404 while it isn't ready and when it has failed."""
+    row = await service.get_transcription(session, owner_of(caller), parse_note_id(note_id))
+    return transcription_body(row, words)
+
+
+async def delete_note(note_id: str, session: Session, context: Context, caller: NoteWriter) -> Response:
+    """Delete a note, its audio and its transcription, for good."""
+    await service.delete_note(
+        session, context.queue, owner_of(caller), parse_note_id(note_id), now=context.clock()
+    )
+    return Response(status_code=204)
+
+
+def parse_note_id(text: str) -> NoteId | None:
+    """The note's id; None for anything that can't be one, which is then simply unknown."""
+    found = parse_uuid(text)
+    return None if found is None else NoteId(found)
+
+
+def _note_filter(
+    status: StatusFilter | None, date_from: str | None, date_to: str | None, user_id: str | None
+) -> NoteFilter:
+    created_from = parse_from("date_from", date_from) if date_from is not None else None
+    created_before = parse_before("date_to", date_to) if date_to is not None else None
+    if created_from and created_before and created_from >= created_before:
+        raise InvalidField("date_from", "must not be after date_to", value=date_from)
+    return NoteFilter(
+        status=_STATUS[status] if status else None,
+        created_from=created_from,
+        created_before=created_before,
+        identity=user_id,
+    )

@@ -1,0 +1,27 @@
+"""What both ways of uploading find out about an upload from its request."""
+
+import re
+
+from fastapi import Request
+
+from vocafuse_server.accounts.callers import Caller
+from vocafuse_server.notes.models import UploadSource
+
+SDK_USER_AGENT = "vocafuse-python/"
+_EXTENSION = re.compile(r"[a-z0-9]{1,8}")
+
+
+def extension_of(file_name: str, audio_format: str | None = None) -> str:
+    """The extension that the stored object gets; what the audio really is, its bytes decide."""
+    for candidate in (file_name.rpartition(".")[2] if "." in file_name else "", audio_format or ""):
+        if _EXTENSION.fullmatch(candidate.lower()):
+            return candidate.lower()
+    return "audio"
+
+
+def upload_source(caller: Caller, request: Request) -> UploadSource:
+    """Which kind of client uploads."""
+    if caller.identity is not None:
+        return UploadSource.RECORDER
+    is_sdk = request.headers.get("user-agent", "").startswith(SDK_USER_AGENT)
+    return UploadSource.SDK if is_sdk else UploadSource.API

@@ -1,0 +1,131 @@
+"""v1's uploads in two steps: ask for a signed URL, then PUT the bytes there."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from starlette.requests import ClientDisconnect
+
+from vocafuse_server.accounts.callers import Caller
+from vocafuse_server.accounts.errors import InvalidToken, TokenExpired
+from vocafuse_server.core.errors import PayloadTooLarge
+from vocafuse_server.core.ids import NoteId
+from vocafuse_server.dialects.context import AppContext, Context, Session
+from vocafuse_server.dialects.routing import AuthenticatedRoute, NoteWriter
+from vocafuse_server.dialects.v1.notes import parse_note_id
+from vocafuse_server.dialects.v1.responses import errors
+from vocafuse_server.dialects.v1.schemas import UploadRequest, UploadResponse
+from vocafuse_server.dialects.v1.upload_details import extension_of, upload_source
+from vocafuse_server.dialects.v1.vocabulary import VOICENOTES
+from vocafuse_server.notes import service
+from vocafuse_server.notes.errors import UploadInterrupted
+from vocafuse_server.notes.intake import receive_audio
+from vocafuse_server.notes.tags import check_custom_tags
+from vocafuse_server.storage.upload_urls import UrlCheck
+
+router = APIRouter(route_class=AuthenticatedRoute, tags=["uploads"])
+# The signature in the URL is the credential here.
+signed_router = APIRouter(tags=["uploads"])
+
+
+@router.post("/v1/upload", status_code=201, responses=errors(400, 401, 403, 413))
+async def create_upload(
+    body: UploadRequest, request: Request, session: Session, context: Context, caller: NoteWriter
+) -> UploadResponse:
+    """Announce a recording, and get the signed URL to PUT its bytes to."""
+    if body.file_size is not None and body.file_size > context.settings.max_upload_bytes:
+        raise PayloadTooLarge(context.settings.max_upload_bytes)
+    new = _new_note(body, request, caller)
+    note = await service.create_note(session, new, now=context.clock())
+    base_url = public_base(request, context)
+    lifetime = timedelta(seconds=context.settings.upload_url_seconds)
+    query = context.upload_url_signer.query(note.id, now=context.clock(), lifetime=lifetime)
+    return UploadResponse(
+        voicenote_id=str(note.id),
+        recording_id=str(note.id),
+        upload_type="single",
+        presigned_url=f"{base_url}/v1/uploads/{note.id}?{query}",
+        s3_key=note.audio_key,
+        audio_url=f"{base_url}{VOICENOTES.uri(note.id)}/audio",
+        expires_in=context.settings.upload_url_seconds,
+        processing_strategy="server",
+        client_processed=False,
+        message="PUT the audio to presigned_url; its transcription starts by itself.",
+    )
+
+
+@signed_router.put(
+    "/v1/uploads/{note_id}",
+    status_code=200,
+    response_class=Response,
+    responses=errors(400, 401, 404, 409, 413),
+    openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {}}}},
+)
+async def put_audio(
+    note_id: str,
+    request: Request,
+    context: Context,
+    expires: Annotated[str, Query()] = "",
+    signature: Annotated[str, Query()] = "",
+) -> Response:
+    """Take in the bytes of a recording; its transcription starts when they have arrived whole."""
+    known_id = _check_signature(context, note_id, expires=expires, signature=signature)
+    async with context.database.transaction() as session:
+        await service.awaiting_audio(session, known_id)
+    try:
+        audio = await receive_audio(context.objects, request.stream(), max_bytes=_max_bytes(request, context))
+    except ClientDisconnect as error:
+        raise UploadInterrupted from error
+    try:
+        async with context.database.transaction() as session:
+            await service.finish_upload(
+                session, context.objects, context.queue, note_id=known_id, audio=audio, now=context.clock()
+            )
+    except BaseException:
+        await context.objects.delete(audio.key)
+        raise
+    return Response(status_code=200)
+
+
+def public_base(request: Request, context: AppContext) -> str:
+    """Where clients reach this server, without a trailing slash."""
+    return (context.settings.public_url or str(request.base_url)).rstrip("/")
+
+
+def _new_note(body: UploadRequest, request: Request, caller: Caller) -> service.NewNote:
+    return service.NewNote(
+        tenant_id=caller.tenant_id,
+        # A user named under a token is ignored: a token speaks for its own.
+        identity=caller.identity or body.user_id,
+        original_filename=body.file_name,
+        extension=extension_of(body.file_name, body.audio_format),
+        upload_source=upload_source(caller, request),
+        language=body.language,
+        custom_tags=check_custom_tags(body.custom_tags) if body.custom_tags else None,
+        sdk_metadata=body.sdk_metadata,
+        client_ip=request.client.host if request.client else None,
+        user_agent=request.headers.get("user-agent"),
+    )
+
+
+def _check_signature(context: AppContext, note_id: str, *, expires: str, signature: str) -> NoteId:
+    known_id = parse_note_id(note_id)
+    if known_id is None:
+        raise InvalidToken("The upload URL is not one of ours.")
+    checked = context.upload_url_signer.check(
+        known_id, expires=expires, signature=signature, now=context.clock()
+    )
+    if checked is UrlCheck.EXPIRED:
+        raise TokenExpired("The upload URL has expired. Ask for a new one.")
+    if checked is UrlCheck.FORGED:
+        raise InvalidToken("The upload URL is not one of ours.")
+    return known_id
+
+
+def _max_bytes(request: Request, context: AppContext) -> int:
+    """The limit; raises at once when the request says that it will break it."""
+    limit = context.settings.max_upload_bytes
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise PayloadTooLarge(limit)
+    return limit

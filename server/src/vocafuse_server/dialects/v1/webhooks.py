@@ -1,0 +1,77 @@
+"""v1's webhooks: create, list, get, delete."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from vocafuse_server.core.ids import WebhookId, parse_uuid
+from vocafuse_server.core.pages import DEFAULT_LIMIT, PageRequest
+from vocafuse_server.dialects.context import Context, Session
+from vocafuse_server.dialects.routing import AuthenticatedRoute, WebhookReader, WebhookWriter
+from vocafuse_server.dialects.v1.fields import PageLimit, PageNumber
+from vocafuse_server.dialects.v1.pages import page_body, page_model
+from vocafuse_server.dialects.v1.responses import errors
+from vocafuse_server.dialects.v1.schemas import WebhookBody, WebhookCreated, WebhookRequest, webhook_body
+from vocafuse_server.webhooks import queries, service
+from vocafuse_server.webhooks.models import WebhookStatus
+
+PATH = "/v1/webhooks"
+router = APIRouter(prefix=PATH, route_class=AuthenticatedRoute, tags=["webhooks"])
+
+
+@router.post("", status_code=201, response_model=WebhookCreated, responses=errors(400, 401, 403, 409))
+async def create_webhook(
+    body: WebhookRequest, session: Session, context: Context, caller: WebhookWriter
+) -> dict[str, Any]:
+    """Subscribe a URL to events. The answer holds the secret, this once."""
+    await service.check_url(context.guard, body.url)
+    webhook = await service.create_webhook(
+        session,
+        caller.tenant_id,
+        url=body.url,
+        events=body.events,
+        secret=body.secret,
+        now=context.clock(),
+    )
+    return webhook_body(webhook)
+
+
+@router.get(
+    "", response_model=page_model("WebhookPage", "webhooks", WebhookBody), responses=errors(400, 401, 403)
+)
+async def list_webhooks(
+    session: Session,
+    caller: WebhookReader,
+    page: PageNumber = 0,
+    limit: PageLimit = DEFAULT_LIMIT,
+    status: Annotated[WebhookStatus | None, Query()] = None,
+) -> dict[str, object]:
+    """List the webhooks, newest first."""
+    found = await queries.list_webhooks(
+        session, caller.tenant_id, status=status, page=PageRequest(page, limit)
+    )
+    return page_body(
+        found,
+        collection="webhooks",
+        items=[WebhookBody(**webhook_body(webhook)) for webhook in found.items],
+        path=PATH,
+        filters={"status": status},
+    )
+
+
+@router.get("/{webhook_id}", response_model=WebhookBody, responses=errors(401, 403, 404))
+async def get_webhook(webhook_id: str, session: Session, caller: WebhookReader) -> dict[str, Any]:
+    """Get one webhook."""
+    return webhook_body(await service.get_webhook(session, caller.tenant_id, _parse_id(webhook_id)))
+
+
+@router.delete("/{webhook_id}", status_code=204, responses=errors(401, 403, 404))
+async def delete_webhook(webhook_id: str, session: Session, caller: WebhookWriter) -> Response:
+    """Stop telling this URL, and drop what was still on its way there."""
+    await service.delete_webhook(session, caller.tenant_id, _parse_id(webhook_id))
+    return Response(status_code=204)
+
+
+def _parse_id(text: str) -> WebhookId | None:
+    found = parse_uuid(text)
+    return None if found is None else WebhookId(found)

@@ -1,0 +1,93 @@
+"""The tasks: what a job's name runs. Edges only; the work is in the features."""
+
+import asyncio
+from dataclasses import dataclass
+from uuid import UUID
+
+from procrastinate import App, BaseRetryStrategy, JobContext, RetryDecision
+from procrastinate.exceptions import JobAborted
+from procrastinate.jobs import Job
+
+from vocafuse_server.core.ids import DeliveryId, NoteId
+from vocafuse_server.core.logging import get_logger
+from vocafuse_server.core.queue import Queue, Task
+from vocafuse_server.notes.transcribing import TranscribingContext, fail_note, transcribe_note
+from vocafuse_server.webhooks.delivery import DeliveryContext, deliver
+
+log = get_logger(__name__)
+
+# A note is given up after this many tries at about 1, 2, 4 and 8 s: long enough for a restart of
+# the store or the database, short enough for a person who waits.
+MAX_TRANSCRIPTION_ATTEMPTS = 5
+_MAX_ATTEMPTS = 20
+_MAX_WAIT_S = 300
+_HEARTBEAT_GRACE_S = 30
+GAVE_UP_MESSAGE = "The note could not be transcribed because of an error on our side."
+
+
+@dataclass(frozen=True, slots=True)
+class JobContexts:
+    """What the tasks of one worker process work with."""
+
+    transcribing: TranscribingContext
+    delivery: DeliveryContext
+
+
+class _Backoff(BaseRetryStrategy):
+    """A job that raised runs again after 1, 2, 4 ... s; one that a shutdown cut short runs at once."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        if isinstance(exception, JobAborted | asyncio.CancelledError):
+            return RetryDecision(retry_in={"seconds": 0})
+        if job.attempts + 1 >= _MAX_ATTEMPTS:
+            return None
+        return RetryDecision(retry_in={"seconds": min(2**job.attempts, _MAX_WAIT_S)})
+
+
+def register_tasks(app: App, contexts: JobContexts) -> None:
+    """Give every task name the function that runs it."""
+    retry = _Backoff()
+
+    @app.task(
+        name=Task.TRANSCRIBE_NOTE.value, queue=Queue.TRANSCRIPTION.value, retry=retry, pass_context=True
+    )
+    async def transcribe(job: JobContext, note_id: str) -> None:
+        await _transcribe(contexts.transcribing, NoteId(UUID(note_id)), attempt=job.job.attempts + 1)
+
+    @app.task(name=Task.DELIVER_WEBHOOK.value, queue=Queue.WEBHOOKS.value, retry=retry)
+    async def deliver_webhook(delivery_id: str) -> None:
+        await deliver(contexts.delivery, DeliveryId(UUID(delivery_id)))
+
+    @app.task(name=Task.DELETE_AUDIO.value, queue=Queue.MAINTENANCE.value, retry=retry)
+    async def delete_audio(key: str) -> None:
+        await contexts.transcribing.objects.delete(key)
+
+    @app.periodic(cron="* * * * *")
+    @app.task(
+        name=Task.RETRY_STALLED_JOBS.value,
+        queue=Queue.MAINTENANCE.value,
+        queueing_lock=Task.RETRY_STALLED_JOBS.value,
+    )
+    async def retry_stalled_jobs(timestamp: int) -> None:
+        await _retry_stalled_jobs(app)
+
+    # The decorators have registered them; the names are all that is needed from here on.
+    del transcribe, deliver_webhook, delete_audio, retry_stalled_jobs
+
+
+async def _transcribe(context: TranscribingContext, note_id: NoteId, *, attempt: int) -> None:
+    try:
+        await transcribe_note(context, note_id)
+    except Exception:  # A job's edge: whatever it is, the note is tried again and then ends.
+        log.exception("transcription attempt failed", note_id=str(note_id), attempt=attempt)
+        if attempt < MAX_TRANSCRIPTION_ATTEMPTS:
+            raise
+        await fail_note(context, note_id, code="TRANSCRIPTION_ERROR", message=GAVE_UP_MESSAGE)
+
+
+async def _retry_stalled_jobs(app: App) -> None:
+    """Put the jobs of dead workers back on the queue: those without a heartbeat, and those whose
+    worker's row has been pruned already."""
+    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=_HEARTBEAT_GRACE_S):
+        log.warning("job of a dead worker given back to the queue", job_id=job.id, task=job.task_name)
+        await app.job_manager.retry_job(job)

@@ -1,0 +1,1 @@
+"""Voice notes: their life from upload to transcript."""

@@ -1,0 +1,65 @@
+"""Taking audio in: from a stream into the object store, with its size and its kind checked on the way."""
+
+from collections.abc import AsyncIterable, AsyncIterator
+from dataclasses import dataclass
+from uuid import uuid4
+
+from vocafuse_server.audio.containers import SNIFF_BYTES, Container, sniff
+from vocafuse_server.core.errors import PayloadTooLarge, UnsupportedAudioError
+from vocafuse_server.storage.objects import Objects
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivedAudio:
+    """Audio that lies whole in the store, under a key of its own until it becomes a note's."""
+
+    key: str
+    container: Container
+    size_bytes: int
+
+
+async def receive_audio(objects: Objects, chunks: AsyncIterable[bytes], *, max_bytes: int) -> ArrivedAudio:
+    """Stream audio into the store.
+
+    Raises:
+        PayloadTooLarge: There is more than `max_bytes`; noticed as it streams.
+        UnsupportedAudioError: The first bytes are those of no audio container.
+        Whatever `chunks` raises; nothing is kept then.
+    """
+    key = f"incoming/{uuid4()}"
+    stream = _CheckedStream(chunks, max_bytes)
+    await objects.write(key, aiter(stream))
+    return ArrivedAudio(key, stream.container(), stream.size_bytes)
+
+
+class _CheckedStream:
+    """Passes chunks on while it counts them and looks at the first ones."""
+
+    def __init__(self, chunks: AsyncIterable[bytes], max_bytes: int) -> None:
+        self._chunks = chunks
+        self._max_bytes = max_bytes
+        self._head = b""
+        self.size_bytes = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._chunks:
+            self.size_bytes += len(chunk)
+            if self.size_bytes > self._max_bytes:
+                raise PayloadTooLarge(self._max_bytes)
+            if len(self._head) >= SNIFF_BYTES:
+                yield chunk
+                continue
+            self._head += chunk
+            if len(self._head) >= SNIFF_BYTES:
+                self.container()
+                yield self._head
+        if len(self._head) < SNIFF_BYTES:
+            self.container()
+            yield self._head
+
+    def container(self) -> Container:
+        """What the first bytes are the beginning of; raises UnsupportedAudioError if of no audio."""
+        container = sniff(self._head)
+        if container is None:
+            raise UnsupportedAudioError
+        return container

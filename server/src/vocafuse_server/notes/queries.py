@@ -1,0 +1,143 @@
+"""SQL of notes. Each legal step of a note's life is one statement that checks where it stood."""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from vocafuse_server.core.ids import NoteId
+from vocafuse_server.core.pages import Page, PageRequest
+from vocafuse_server.notes.filters import NoteFilter, Owner
+from vocafuse_server.notes.models import Note, NoteStatus, TranscriptionRow
+
+
+async def find_note(session: AsyncSession, owner: Owner, note_id: NoteId) -> Note | None:
+    return await session.scalar(select(Note).where(Note.id == note_id, *_visible_to(owner)))
+
+
+async def find_note_for_work(session: AsyncSession, note_id: NoteId) -> Note | None:
+    """A note of whatever tenant, for jobs and for signed URLs."""
+    return await session.get(Note, note_id)
+
+
+async def list_notes(
+    session: AsyncSession, owner: Owner, wanted: NoteFilter, page: PageRequest
+) -> Page[Note]:
+    """One page of the notes whose audio has arrived, newest first, and how many there are."""
+    conditions = [Note.status != NoteStatus.CREATED, *_visible_to(owner), *_matching(wanted)]
+    total = await session.scalar(select(func.count()).select_from(Note).where(*conditions))
+    rows = await session.scalars(
+        select(Note).where(*conditions).order_by(Note.id.desc()).offset(page.offset).limit(page.limit)
+    )
+    return Page(rows.all(), page, total or 0)
+
+
+async def find_transcription(session: AsyncSession, note_id: NoteId) -> TranscriptionRow | None:
+    return await session.scalar(select(TranscriptionRow).where(TranscriptionRow.note_id == note_id))
+
+
+async def lock_created_note(session: AsyncSession, note_id: NoteId) -> Note | None:
+    """A note still waiting for its audio, locked against another upload's end; None if there is none."""
+    return await session.scalar(
+        select(Note).where(Note.id == note_id, Note.status == NoteStatus.CREATED).with_for_update()
+    )
+
+
+async def mark_processing(
+    session: AsyncSession, note_id: NoteId, *, audio_format: str, file_size_bytes: int, now: datetime
+) -> Note | None:
+    """created -> processing, once the bytes have arrived."""
+    return await _step(
+        session,
+        note_id,
+        NoteStatus.CREATED,
+        status=NoteStatus.PROCESSING,
+        audio_format=audio_format,
+        file_size_bytes=file_size_bytes,
+        updated_at=now,
+    )
+
+
+async def mark_transcribed(
+    session: AsyncSession, note_id: NoteId, *, audio: dict[str, object], now: datetime
+) -> Note | None:
+    """processing -> transcribed, with what decoding found out about the audio."""
+    return await _step(
+        session,
+        note_id,
+        NoteStatus.PROCESSING,
+        status=NoteStatus.TRANSCRIBED,
+        updated_at=now,
+        processed_at=now,
+        **audio,
+    )
+
+
+async def mark_failed(
+    session: AsyncSession, note_id: NoteId, *, code: str, message: str, now: datetime
+) -> Note | None:
+    """processing -> failed, with the reason."""
+    return await _step(
+        session,
+        note_id,
+        NoteStatus.PROCESSING,
+        status=NoteStatus.FAILED,
+        failure_code=code,
+        failure_message=message,
+        updated_at=now,
+        processed_at=now,
+    )
+
+
+async def put_transcription(session: AsyncSession, values: dict[str, object]) -> TranscriptionRow:
+    """Store a note's transcription in place of the one it may have."""
+    statement = insert(TranscriptionRow).values(**values)
+    kept = {"id", "note_id", "tenant_id", "created_at"}
+    row = await session.scalar(
+        statement.on_conflict_do_update(
+            index_elements=["note_id"],
+            set_={name: statement.excluded[name] for name in values if name not in kept},
+        ).returning(TranscriptionRow)
+    )
+    if row is None:
+        raise RuntimeError("an upsert returned no row")
+    return row
+
+
+async def delete_note(session: AsyncSession, owner: Owner, note_id: NoteId) -> Note | None:
+    """Remove a note with its transcription; the row as it was, None if there was none."""
+    return await session.scalar(delete(Note).where(Note.id == note_id, *_visible_to(owner)).returning(Note))
+
+
+async def _step(
+    session: AsyncSession, note_id: NoteId, expected: NoteStatus, **values: object
+) -> Note | None:
+    """The note after the step; None, and nothing done, if it didn't stand where it should."""
+    return await session.scalar(
+        update(Note)
+        .where(Note.id == note_id, Note.status == expected)
+        .values(**values)
+        .returning(Note)
+        .execution_options(populate_existing=True)
+    )
+
+
+def _visible_to(owner: Owner) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [Note.tenant_id == owner.tenant_id]
+    if owner.identity is not None:
+        conditions.append(Note.identity == owner.identity)
+    return conditions
+
+
+def _matching(wanted: NoteFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.status is not None:
+        conditions.append(Note.status == wanted.status)
+    if wanted.created_from is not None:
+        conditions.append(Note.created_at >= wanted.created_from)
+    if wanted.created_before is not None:
+        conditions.append(Note.created_at < wanted.created_before)
+    if wanted.identity is not None:
+        conditions.append(Note.identity == wanted.identity)
+    return conditions

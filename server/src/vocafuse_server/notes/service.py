@@ -1,0 +1,220 @@
+"""What can be done with notes; each function is one transaction's worth of work."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from vocafuse_server.core.database import JsonObject
+from vocafuse_server.core.ids import NoteId, TenantId, new_uuid
+from vocafuse_server.core.queue import JobQueue, Queue, Task
+from vocafuse_server.notes import queries
+from vocafuse_server.notes.errors import (
+    AudioAlreadyUploaded,
+    NoteNotFound,
+    TranscriptionFailed,
+    TranscriptionNotReady,
+)
+from vocafuse_server.notes.events import note_payloads
+from vocafuse_server.notes.filters import Owner
+from vocafuse_server.notes.intake import ArrivedAudio
+from vocafuse_server.notes.models import Note, NoteStatus, TranscriptionRow, UploadSource
+from vocafuse_server.storage.objects import Objects
+from vocafuse_server.webhooks.events import EventKind
+from vocafuse_server.webhooks.service import announce
+
+
+@dataclass(frozen=True, slots=True)
+class NewNote:
+    """What is known of a note before its audio is there; checked by the dialect."""
+
+    tenant_id: TenantId
+    identity: str | None
+    original_filename: str
+    extension: str
+    upload_source: UploadSource
+    language: str | None = None
+    custom_tags: Mapping[str, str] | None = None
+    sdk_metadata: JsonObject | None = None
+    client_ip: str | None = None
+    user_agent: str | None = None
+
+
+async def create_note(session: AsyncSession, new: NewNote, *, now: datetime) -> Note:
+    """A note that waits for its audio, and is in no list until then."""
+    note_id = NoteId(new_uuid())
+    note = Note(
+        id=note_id,
+        tenant_id=new.tenant_id,
+        identity=new.identity,
+        status=NoteStatus.CREATED,
+        original_filename=new.original_filename,
+        audio_key=f"{new.tenant_id}/{note_id}.{new.extension}",
+        language=new.language,
+        custom_tags=dict(new.custom_tags) if new.custom_tags else None,
+        sdk_metadata=new.sdk_metadata,
+        upload_source=new.upload_source,
+        client_ip=new.client_ip,
+        user_agent=new.user_agent,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(note)
+    await session.flush()
+    return note
+
+
+async def finish_upload(
+    session: AsyncSession,
+    objects: Objects,
+    queue: JobQueue,
+    *,
+    note_id: NoteId,
+    audio: ArrivedAudio,
+    now: datetime,
+) -> Note:
+    """Make arrived audio the note's, and put its transcription on the queue.
+
+    The row stays locked while the object gets its name, so that of two uploads that end at the same
+    moment one wins whole. `docs/decisions.md` says why this is the one store call in a transaction.
+
+    Raises:
+        AudioAlreadyUploaded: The note has its audio.
+        NoteNotFound: It was deleted meanwhile.
+    """
+    waiting = await queries.lock_created_note(session, note_id)
+    if waiting is None:
+        if await queries.find_note_for_work(session, note_id) is None:
+            raise NoteNotFound
+        raise AudioAlreadyUploaded
+    await objects.rename(audio.key, waiting.audio_key)
+    note = await queries.mark_processing(
+        session, note_id, audio_format=audio.container.value, file_size_bytes=audio.size_bytes, now=now
+    )
+    if note is None:
+        raise AudioAlreadyUploaded
+    await queue.enqueue(session, Task.TRANSCRIBE_NOTE, queue=Queue.TRANSCRIPTION, note_id=str(note_id))
+    await _announce(session, queue, note, EventKind.CREATED, now=now)
+    return note
+
+
+async def awaiting_audio(session: AsyncSession, note_id: NoteId) -> None:
+    """Raises unless the note is there and still waits for its audio.
+
+    Raises:
+        AudioAlreadyUploaded, NoteNotFound: It doesn't; asked before the bytes are taken in.
+    """
+    note = await queries.find_note_for_work(session, note_id)
+    if note is None:
+        raise NoteNotFound
+    if note.status is not NoteStatus.CREATED:
+        raise AudioAlreadyUploaded
+
+
+async def get_note(session: AsyncSession, owner: Owner, note_id: NoteId | None) -> Note:
+    """One note.
+
+    Raises:
+        NoteNotFound: This owner has none with this id.
+    """
+    found = await queries.find_note(session, owner, note_id) if note_id else None
+    if found is None:
+        raise NoteNotFound
+    return found
+
+
+async def get_transcription(session: AsyncSession, owner: Owner, note_id: NoteId | None) -> TranscriptionRow:
+    """The transcription of a note.
+
+    Raises:
+        NoteNotFound: This owner has no such note.
+        TranscriptionNotReady, TranscriptionFailed: There is none yet, or there will be none.
+    """
+    note = await get_note(session, owner, note_id)
+    found = await queries.find_transcription(session, note.id)
+    if found is not None:
+        return found
+    if note.status is NoteStatus.FAILED:
+        raise TranscriptionFailed(
+            f"The transcription failed: {note.failure_message}",
+            details={"reason": note.failure_message, "failure_code": note.failure_code},
+        )
+    raise TranscriptionNotReady
+
+
+async def delete_note(
+    session: AsyncSession, queue: JobQueue, owner: Owner, note_id: NoteId | None, *, now: datetime
+) -> None:
+    """Remove a note for good: row and transcription now, the audio by a job of the same transaction.
+
+    Raises:
+        NoteNotFound: This owner has none with this id.
+    """
+    note = await queries.delete_note(session, owner, note_id) if note_id else None
+    if note is None:
+        raise NoteNotFound
+    await queue.enqueue(session, Task.DELETE_AUDIO, queue=Queue.MAINTENANCE, key=note.audio_key)
+    if note.status is not NoteStatus.CREATED:
+        await _announce(session, queue, note, EventKind.DELETED, now=now)
+
+
+async def record_transcription(
+    session: AsyncSession,
+    queue: JobQueue,
+    note_id: NoteId,
+    *,
+    audio: dict[str, object],
+    transcription: dict[str, object],
+    now: datetime,
+) -> bool:
+    """processing -> transcribed: the text, the status and the webhooks in one transaction.
+
+    Returns:
+        False, and nothing done, if the note is gone or no longer being processed.
+    """
+    note = await queries.mark_transcribed(session, note_id, audio=audio, now=now)
+    if note is None:
+        return False
+    row = await queries.put_transcription(
+        session,
+        {
+            **transcription,
+            "note_id": note.id,
+            "tenant_id": note.tenant_id,
+            "created_at": now,
+            "updated_at": now,
+        },
+    )
+    await _announce(session, queue, note, EventKind.TRANSCRIBED, transcription=row, now=now)
+    return True
+
+
+async def record_failure(
+    session: AsyncSession, queue: JobQueue, note_id: NoteId, *, code: str, message: str, now: datetime
+) -> bool:
+    """processing -> failed, with a reason a person can read; False if the note no longer is processing."""
+    note = await queries.mark_failed(session, note_id, code=code, message=message, now=now)
+    if note is None:
+        return False
+    await _announce(session, queue, note, EventKind.FAILED, now=now)
+    return True
+
+
+async def _announce(
+    session: AsyncSession,
+    queue: JobQueue,
+    note: Note,
+    kind: EventKind,
+    *,
+    now: datetime,
+    transcription: TranscriptionRow | None = None,
+) -> None:
+    await announce(
+        session,
+        queue,
+        tenant_id=note.tenant_id,
+        kind=kind,
+        payloads=note_payloads(note, kind, transcription=transcription),
+        now=now,
+    )

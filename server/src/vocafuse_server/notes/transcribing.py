@@ -1,0 +1,157 @@
+"""The transcription of a note: claim, work, record. No transaction is held while it works."""
+
+import time
+from dataclasses import asdict, dataclass
+
+from vocafuse_server.audio.decoder import DecodedAudio, DecoderPool
+from vocafuse_server.audio.errors import AudioError, DecoderUnavailable
+from vocafuse_server.core.clock import Clock, utc_now
+from vocafuse_server.core.database import Database
+from vocafuse_server.core.ids import NoteId, TranscriptionId, new_uuid
+from vocafuse_server.core.logging import get_logger
+from vocafuse_server.core.queue import JobQueue
+from vocafuse_server.notes import queries, service
+from vocafuse_server.notes.models import Note, NoteStatus
+from vocafuse_server.storage.objects import Objects
+from vocafuse_server.transcription.engine import Engine, TranscribeOptions, Transcription
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TranscribingContext:
+    """What transcribing notes takes."""
+
+    database: Database
+    queue: JobQueue
+    objects: Objects
+    decoder: DecoderPool
+    engine: Engine
+    clock: Clock = utc_now
+
+
+class _Stopwatch:
+    """Milliseconds of each stage, for the log and for the benchmark that reads it."""
+
+    def __init__(self) -> None:
+        self._started = self._last = time.perf_counter()
+        self.stages_ms: dict[str, float] = {}
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.stages_ms[f"{stage}_ms"] = round((now - self._last) * 1000, 1)
+        self._last = now
+
+    @property
+    def total_ms(self) -> int:
+        return round((self._last - self._started) * 1000)
+
+
+async def transcribe_note(context: TranscribingContext, note_id: NoteId) -> None:
+    """Transcribe a note and record the text, or the reason why there is none.
+
+    Does nothing if the note is gone or isn't waiting, so that a job may run twice.
+
+    Raises:
+        DecoderUnavailable, OSError, TranscriptionError: Nothing is wrong with the note; try again.
+    """
+    note = await _claim(context, note_id)
+    if note is None:
+        return
+    watch = _Stopwatch()
+    waited_ms = round((context.clock() - note.updated_at).total_seconds() * 1000, 1)
+    data = await context.objects.read(note.audio_key)
+    watch.lap("fetch")
+    try:
+        audio = await context.decoder.decode(data)
+    except DecoderUnavailable:
+        raise
+    except AudioError as error:
+        await fail_note(context, note_id, code=error.code, message=str(error))
+        return
+    watch.lap("decode")
+    result = await context.engine.transcribe(audio.samples, TranscribeOptions(language=note.language))
+    watch.lap("transcribe")
+    recorded = await _record(context, note_id, audio, result, processing_ms=watch.total_ms)
+    watch.lap("commit")
+    stages = {
+        name.replace("_s", "_ms"): round(value * 1000, 1) for name, value in asdict(result.times).items()
+    }
+    log.info(
+        "note transcribed" if recorded else "note gone before its transcription was done",
+        note_id=str(note_id),
+        tenant_id=str(note.tenant_id),
+        duration_s=round(audio.duration_s, 2),
+        language=result.language,
+        second_passes=result.second_passes,
+        queue_ms=waited_ms,
+        **watch.stages_ms,
+        **stages,
+    )
+
+
+async def fail_note(context: TranscribingContext, note_id: NoteId, *, code: str, message: str) -> None:
+    """Give a note up, with a reason that its owner can read."""
+    async with context.database.transaction() as session:
+        recorded = await service.record_failure(
+            session, context.queue, note_id, code=code, message=message, now=context.clock()
+        )
+    if recorded:
+        log.info("note failed", note_id=str(note_id), failure_code=code, failure_message=message)
+
+
+async def _claim(context: TranscribingContext, note_id: NoteId) -> Note | None:
+    async with context.database.transaction() as session:
+        note = await queries.find_note_for_work(session, note_id)
+    return note if note is not None and note.status is NoteStatus.PROCESSING else None
+
+
+async def _record(
+    context: TranscribingContext,
+    note_id: NoteId,
+    audio: DecodedAudio,
+    result: Transcription,
+    *,
+    processing_ms: int,
+) -> bool:
+    async with context.database.transaction() as session:
+        return await service.record_transcription(
+            session,
+            context.queue,
+            note_id,
+            audio={
+                "duration_seconds": round(audio.duration_s, 3),
+                "audio_codec": audio.codec,
+                "sample_rate": audio.sample_rate,
+                "channels": audio.channels,
+                "bit_rate": audio.bit_rate,
+            },
+            transcription=_transcription_values(result, processing_ms=processing_ms),
+            now=context.clock(),
+        )
+
+
+def _transcription_values(result: Transcription, *, processing_ms: int) -> dict[str, object]:
+    return {
+        "id": TranscriptionId(new_uuid()),
+        "text": result.text,
+        "segments": [
+            {"start": round(segment.start_s, 3), "end": round(segment.end_s, 3), "text": segment.text}
+            for segment in result.segments
+        ],
+        "words": [
+            {
+                "word": word.text,
+                "start_time": round(word.start_s, 3),
+                "end_time": round(word.end_s, 3),
+                "confidence": round(word.probability, 4),
+            }
+            for word in result.words
+        ],
+        "language": result.language,
+        "language_probability": round(result.language_probability, 4),
+        "confidence": round(result.confidence, 4),
+        "provider": result.provider,
+        "model": result.model,
+        "processing_duration_ms": processing_ms,
+    }

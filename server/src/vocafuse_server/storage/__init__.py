@@ -1,0 +1,1 @@
+"""Bytes in and out: the object store, signed upload URLs, guarded outgoing calls."""

@@ -1,0 +1,78 @@
+"""The object store: one object per note's audio, in a folder or in a bucket."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, from_url
+
+from vocafuse_server.core.errors import StartupError
+from vocafuse_server.core.settings import Settings
+
+
+class Objects:
+    """The store. Keys are relative paths, e.g. `<tenant>/<note>.webm`.
+
+    Args:
+        store: Where the objects are kept.
+        bucket: What the API calls the place, in `s3_bucket`.
+    """
+
+    def __init__(self, store: obstore.store.ObjectStore, *, bucket: str) -> None:
+        self._store = store
+        self.bucket = bucket
+
+    async def write(self, key: str, chunks: AsyncIterator[bytes]) -> None:
+        """Store an object from a stream, whole or not at all.
+
+        Whatever `chunks` raises is raised, and nothing is kept.
+        """
+        await obstore.put_async(self._store, key, chunks)
+
+    async def read(self, key: str) -> bytes:
+        """An object's bytes.
+
+        Raises:
+            FileNotFoundError: There is no such object.
+        """
+        result = await obstore.get_async(self._store, key)
+        return bytes(await result.bytes_async())
+
+    async def rename(self, source: str, target: str) -> None:
+        """Give an object another key, replacing what was there."""
+        await obstore.rename_async(self._store, source, target)
+
+    async def delete(self, key: str) -> None:
+        """Remove an object; one that isn't there is no error."""
+        try:
+            await obstore.delete_async(self._store, key)
+        except FileNotFoundError:
+            return
+
+    async def ping(self) -> None:
+        """Raise if the store doesn't answer."""
+        try:
+            await obstore.head_async(self._store, "ping")
+        except FileNotFoundError:
+            return
+
+
+def open_objects(settings: Settings) -> Objects:
+    """The store that the settings name.
+
+    Raises:
+        StartupError: It can't be opened.
+    """
+    try:
+        if settings.storage_url is None:
+            folder = settings.data_dir / "audio"
+            return Objects(_local(folder), bucket="local")
+        return Objects(from_url(settings.storage_url), bucket=settings.storage_url)
+    except (BaseError, OSError, ValueError) as error:
+        raise StartupError(f"The object store can't be opened: {error}") from error
+
+
+def _local(folder: Path) -> LocalStore:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return LocalStore(folder, automatic_cleanup=True)

@@ -1,0 +1,51 @@
+"""The link between a supervisor and the processes it starts: one socket each.
+
+The child says "ready" on it once; when the supervisor dies, however it dies, the child reads the
+end of the stream and stops too, so that no process is left behind.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+_READY = b"ready"
+
+
+class SupervisorLink:
+    """The child's end.
+
+    Args:
+        descriptor: The inherited socket.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._socket = socket.socket(fileno=descriptor)
+        self._socket.setblocking(False)
+
+    def ready(self) -> None:
+        """Tell the supervisor that this process does its work now."""
+        self._socket.send(_READY)
+
+    async def on_loss(self, stop: Callable[[], None]) -> None:
+        """Wait for the supervisor's end, then call `stop`."""
+        await asyncio.get_running_loop().sock_recv(self._socket, 1)
+        stop()
+
+
+class ChildLink:
+    """The supervisor's end."""
+
+    def __init__(self) -> None:
+        self._socket, self.child_end = socket.socketpair()
+        self._socket.setblocking(False)
+
+    def started(self) -> None:
+        """Close the child's end here, once the child has its own."""
+        self.child_end.close()
+
+    async def wait_ready(self) -> bool:
+        """Wait for the child's word; False if it ended without."""
+        return await asyncio.get_running_loop().sock_recv(self._socket, len(_READY)) == _READY
+
+    def close(self) -> None:
+        self._socket.close()

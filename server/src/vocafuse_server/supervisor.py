@@ -1,0 +1,277 @@
+"""`vocafuse-server up`: the embedded Postgres, the API and the worker, started in order, watched, and
+stopped together."""
+
+import asyncio
+import fcntl
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from vocafuse_server.bootstrap import Bootstrap, bootstrap
+from vocafuse_server.core.data_dir import prepare_data_dir
+from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
+from vocafuse_server.core.errors import StartupError
+from vocafuse_server.core.logging import get_logger
+from vocafuse_server.core.settings import Settings
+from vocafuse_server.schema import migrate
+from vocafuse_server.supervised import ChildLink
+
+log = get_logger(__name__)
+
+_READY_TIMEOUT_S = 120.0
+# A little longer than the processes give themselves.
+_STOP_TIMEOUT_S = 30.0
+_MAX_RESTART_DELAY_S = 30.0
+# A process that ran this long before it ended is restarted at once.
+_HEALTHY_S = 60.0
+LOCK_FILE = "supervisor.lock"
+POSTGRES_FOLDER = "postgres"
+
+
+@contextmanager
+def sole_owner(data_dir: Path) -> Generator[None]:
+    """Hold the data directory's lock: one supervisor at a time.
+
+    Raises:
+        StartupError: Another one has it.
+    """
+    with (data_dir / LOCK_FILE).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StartupError(
+                f"Another server is running on the data directory {data_dir}:"
+                " stop it, or set VOCAFUSE_DATA_DIR to another one."
+            ) from error
+        yield
+
+
+@contextmanager
+def database_of(settings: Settings) -> Generator[str]:
+    """The URL of a database that runs: the operator's, or the embedded one, started if need be."""
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    postgres = EmbeddedPostgres(settings.data_dir / POSTGRES_FOLDER)
+    if postgres.is_running():
+        yield postgres.url()
+        return
+    prepare_data_dir(settings.data_dir)
+    with sole_owner(settings.data_dir):
+        postgres.start()
+        try:
+            postgres.ensure_database()
+            yield postgres.url()
+        finally:
+            postgres.stop()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """The API's listening socket. The supervisor keeps it, so that clients wait while the API restarts.
+
+    Raises:
+        StartupError: The address can't be had.
+    """
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise StartupError(
+            f"Can't listen on {host} port {port} ({os.strerror(error.errno or 0)}):"
+            " set VOCAFUSE_PORT or VOCAFUSE_HOST to something else."
+        ) from error
+
+
+@dataclass(slots=True)
+class _Child:
+    """A process that is kept running."""
+
+    name: str
+    arguments: Sequence[str]
+    environment: dict[str, str]
+    inherited: tuple[int, ...] = ()
+    process: asyncio.subprocess.Process | None = None
+    link: ChildLink | None = None
+    started_at: float = 0.0
+    failures: int = 0
+
+    async def start(self) -> None:
+        """Start the process and wait until it says that it is ready.
+
+        Raises:
+            StartupError: It ends or stays silent instead.
+        """
+        self.link = ChildLink()
+        descriptor = self.link.child_end.fileno()
+        self.started_at = time.monotonic()
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "vocafuse_server.cli", *self.arguments),
+            *("--supervisor-fd", str(descriptor)),
+            env=self.environment,
+            pass_fds=(*self.inherited, descriptor),
+            stdin=asyncio.subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the supervisor, who stops its children in order
+        )
+        self.link.started()
+        try:
+            async with asyncio.timeout(_READY_TIMEOUT_S):
+                ready = await self.link.wait_ready()
+        except TimeoutError as error:
+            raise StartupError(f"The {self.name} was not ready within {_READY_TIMEOUT_S:.0f} s.") from error
+        if not ready:
+            raise StartupError(f"The {self.name} did not start; what it said is above.")
+
+    async def wait(self) -> int:
+        return await self.process.wait() if self.process else 0
+
+    def signal(self, number: signal.Signals) -> None:
+        if self.process is not None and self.process.returncode is None:
+            self.process.send_signal(number)
+
+    async def stop(self) -> None:
+        """Ask the process to end, and end it when it takes too long."""
+        self.signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(_STOP_TIMEOUT_S):
+                await self.wait()
+        except TimeoutError:
+            log.warning("process did not stop in time and is killed", process=self.name)
+            self.signal(signal.SIGKILL)
+            await self.wait()
+        if self.link is not None:
+            self.link.close()
+
+
+class Supervisor:
+    """Everything that `up` runs.
+
+    Args:
+        settings: The settings.
+        report: Called with a line of progress.
+        on_ready: Called once everything is ready for work.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        report: Callable[[str], None],
+        on_ready: Callable[[Settings, Bootstrap], None],
+    ) -> None:
+        self._settings = settings
+        self._report = report
+        self._on_ready = on_ready
+        self._stopping = asyncio.Event()
+        self._children: list[_Child] = []
+
+    async def run(self) -> None:
+        """Start everything, keep it running until SIGINT or SIGTERM, stop everything.
+
+        Raises:
+            StartupError: Something can't be started; what was started has been stopped again.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop_or_kill)
+        with listen(self._settings.host, self._settings.port) as listener:
+            port = int(listener.getsockname()[1])
+            settings = self._settings.model_copy(update={"port": port})
+            with self._database() as (database_url, postgres):
+                await asyncio.to_thread(migrate, database_url)
+                self._report("Database ready")
+                known = await bootstrap(settings, database_url)
+                await self._run_children(settings, database_url, listener, postgres, known)
+
+    @contextmanager
+    def _database(self) -> Generator[tuple[str, EmbeddedPostgres | None]]:
+        if self._settings.database_url is not None:
+            yield self._settings.database_url.get_secret_value(), None
+            return
+        postgres = EmbeddedPostgres(self._settings.data_dir / POSTGRES_FOLDER)
+        postgres.start()
+        try:
+            postgres.ensure_database()
+            yield postgres.url(), postgres
+        finally:
+            postgres.stop()
+
+    async def _run_children(
+        self,
+        settings: Settings,
+        database_url: str,
+        listener: socket.socket,
+        postgres: EmbeddedPostgres | None,
+        known: Bootstrap,
+    ) -> None:
+        environment = {
+            **os.environ,
+            "VOCAFUSE_DATABASE_URL": database_url,
+            "VOCAFUSE_PORT": str(settings.port),
+        }
+        fd = listener.fileno()
+        self._children = [
+            _Child("API", ("api", "--socket-fd", str(fd)), environment, inherited=(fd,)),
+            _Child("worker", ("worker",), environment),
+        ]
+        watchers: list[asyncio.Task[None]] = []
+        try:
+            if await self._unless_stopped(asyncio.gather(*(child.start() for child in self._children))):
+                self._on_ready(settings, known)
+                watchers = [asyncio.create_task(self._keep_running(child)) for child in self._children]
+                if postgres is not None:
+                    watchers.append(asyncio.create_task(self._keep_postgres(postgres)))
+                await self._stopping.wait()
+                self._report("Stopping")
+        finally:
+            for watcher in watchers:
+                watcher.cancel()
+            await asyncio.gather(*(child.stop() for child in self._children))
+
+    async def _unless_stopped(self, work: Awaitable[object]) -> bool:
+        """Whether the work came to its end before somebody asked to stop."""
+        task = asyncio.ensure_future(work)
+        stopping = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait([task, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+            return False
+        task.result()
+        return True
+
+    async def _keep_running(self, child: _Child) -> None:
+        """Start the process again whenever it ends, later each time it fails soon."""
+        while True:
+            code = await child.wait()
+            lived_s = time.monotonic() - child.started_at
+            child.failures = 1 if lived_s > _HEALTHY_S else child.failures + 1
+            delay_s = 0.0 if child.failures == 1 else min(2.0 ** (child.failures - 2), _MAX_RESTART_DELAY_S)
+            log.error("process ended and is started again", process=child.name, exit_code=code, in_s=delay_s)
+            await asyncio.sleep(delay_s)
+            try:
+                await child.start()
+            except StartupError as error:
+                log.error("process did not start", process=child.name, reason=str(error))
+                child.signal(signal.SIGKILL)
+
+    async def _keep_postgres(self, postgres: EmbeddedPostgres) -> None:
+        while True:
+            await asyncio.sleep(1)
+            if postgres.exit_code is not None:
+                log.error("the database ended and is started again", exit_code=postgres.exit_code)
+                await asyncio.to_thread(postgres.start)
+
+    def _stop_or_kill(self) -> None:
+        """The first Ctrl-C asks; a second one insists."""
+        if self._stopping.is_set():
+            for child in self._children:
+                child.signal(signal.SIGKILL)
+        self._stopping.set()

@@ -1,0 +1,29 @@
+"""How much audio the encoder is given for a note.
+
+Whisper was trained on windows of 30 s and is usually given that much, padded with silence. Its encoder also
+works on less, and most of a short note's cost is the padding. How much less was measured on 142 clips (clean,
+noisy, joined and cut; `base`, greedy), by the rate of wrong words over all speech:
+
+    30 s                7.05 %
+    note + 1 s          8.80 %, and 31 outputs that repeat themselves
+    max(5 s, note + 2 s)   5.82 %, 2 such outputs
+    max(8 s, note + 2 s)   5.76 %, 1 such output, a fifth more time
+
+The margin is what counts: with a second or less of silence after the note the decoder does not see that it
+is over and starts again. Five seconds is the fast minimum; it relies on `gates` to send the outputs that
+repeat themselves to a second pass over the full window. Steps of 2.5 s cost nothing and give many notes the
+same length.
+"""
+
+import math
+
+FULL_CONTEXT_S = 30.0
+MIN_CONTEXT_S = 5.0
+MARGIN_S = 2.0
+STEP_S = 2.5
+
+
+def context_seconds(duration_s: float, *, min_context_s: float = MIN_CONTEXT_S) -> float:
+    """The encoder's context for a note of `duration_s`, in seconds: a multiple of 2.5, at most 30."""
+    wanted = max(min_context_s, duration_s + MARGIN_S)
+    return min(FULL_CONTEXT_S, math.ceil(wanted / STEP_S) * STEP_S)

@@ -1,0 +1,1 @@
+"""Telling others: webhook endpoints, signed deliveries, retries."""

@@ -1,0 +1,13 @@
+"""What goes wrong with webhooks."""
+
+from vocafuse_server.core.errors import Conflict, NotFound
+
+
+class WebhookNotFound(NotFound):
+    code = 3004
+    name = "WEBHOOK_NOT_FOUND"
+    default_message = "Webhook not found"
+
+
+class WebhookExists(Conflict):
+    default_message = "There is a webhook for this URL already."

@@ -1,0 +1,96 @@
+"""SQL of webhooks."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from vocafuse_server.core.ids import DeliveryId, TenantId, WebhookId
+from vocafuse_server.core.pages import Page, PageRequest
+from vocafuse_server.webhooks.models import Delivery, DeliveryStatus, Webhook, WebhookStatus
+
+
+async def find_webhook(session: AsyncSession, tenant_id: TenantId, webhook_id: WebhookId) -> Webhook | None:
+    return await session.scalar(
+        select(Webhook).where(Webhook.id == webhook_id, Webhook.tenant_id == tenant_id)
+    )
+
+
+async def insert_webhook(session: AsyncSession, values: Mapping[str, object]) -> Webhook | None:
+    """The new webhook; None if the tenant has one for this URL, also one made at this very moment."""
+    return await session.scalar(
+        insert(Webhook)
+        .values(**values)
+        .on_conflict_do_nothing(index_elements=["tenant_id", "url"])
+        .returning(Webhook)
+    )
+
+
+async def list_webhooks(
+    session: AsyncSession, tenant_id: TenantId, *, status: WebhookStatus | None, page: PageRequest
+) -> Page[Webhook]:
+    """The tenant's webhooks, newest first."""
+    matching: Select[Webhook] = select(Webhook).where(Webhook.tenant_id == tenant_id)
+    if status is not None:
+        matching = matching.where(Webhook.status == status)
+    total = await session.scalar(select(func.count()).select_from(matching.subquery()))
+    rows = await session.scalars(matching.order_by(Webhook.id.desc()).offset(page.offset).limit(page.limit))
+    return Page(rows.all(), page, total or 0)
+
+
+async def delete_webhook(session: AsyncSession, tenant_id: TenantId, webhook_id: WebhookId) -> bool:
+    """Whether there was one to delete. Its deliveries go with it."""
+    deleted = await session.scalar(
+        delete(Webhook).where(Webhook.id == webhook_id, Webhook.tenant_id == tenant_id).returning(Webhook.id)
+    )
+    return deleted is not None
+
+
+async def webhooks_to_tell(session: AsyncSession, tenant_id: TenantId, events: list[str]) -> list[Webhook]:
+    """The active webhooks of the tenant that listen to any of these event names."""
+    found = await session.scalars(
+        select(Webhook).where(
+            Webhook.tenant_id == tenant_id,
+            Webhook.status == WebhookStatus.ACTIVE,
+            Webhook.events.overlap(events),
+        )
+    )
+    return list(found)
+
+
+async def find_pending_delivery(
+    session: AsyncSession, delivery_id: DeliveryId
+) -> tuple[Delivery, Webhook] | None:
+    """A delivery still to be made, with its endpoint; None when it is done, given up or deleted."""
+    row = (
+        await session.execute(
+            select(Delivery, Webhook)
+            .join(Webhook, Webhook.id == Delivery.webhook_id)
+            .where(Delivery.id == delivery_id, Delivery.status == DeliveryStatus.PENDING)
+        )
+    ).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+async def record_attempt(
+    session: AsyncSession,
+    delivery_id: DeliveryId,
+    *,
+    number: int,
+    status: DeliveryStatus,
+    now: datetime,
+) -> bool:
+    """Count attempt `number` and move the delivery on; False if another worker has done so already."""
+    moved = await session.scalar(
+        update(Delivery)
+        .where(
+            Delivery.id == delivery_id,
+            Delivery.status == DeliveryStatus.PENDING,
+            Delivery.attempts == number - 1,
+        )
+        .values(status=status, attempts=number, updated_at=now)
+        .returning(Delivery.id)
+    )
+    return moved is not None

@@ -1,0 +1,110 @@
+"""The worker process: takes jobs off the queue; where the model runs."""
+
+import asyncio
+import signal
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from procrastinate import App
+
+from vocafuse_server.audio.decoder import DecoderPool
+from vocafuse_server.audio.limits import DecoderLimits
+from vocafuse_server.core.database import Database
+from vocafuse_server.core.logging import get_logger
+from vocafuse_server.core.queue import JobQueue, Queue, worker_app
+from vocafuse_server.core.settings import Settings
+from vocafuse_server.jobs.tasks import JobContexts, register_tasks
+from vocafuse_server.notes.transcribing import TranscribingContext
+from vocafuse_server.storage.objects import open_objects
+from vocafuse_server.storage.outbound import AddressGuard, GuardedClient
+from vocafuse_server.supervised import SupervisorLink
+from vocafuse_server.transcription.adaptive import AdaptiveWhisper
+from vocafuse_server.transcription.weights import resolve_model
+from vocafuse_server.transcription.whisper import choose_hardware
+from vocafuse_server.webhooks.delivery import DeliveryContext
+
+log = get_logger(__name__)
+
+# Jobs that can't end within this time after a stop are given back to the queue.
+_DRAIN_S = 20.0
+# What decoding one upload may take; ten minutes of any codec take a second or two.
+_DECODE_S = 15
+# How soon a job is noticed whose time comes; new ones announce themselves.
+_POLL_S = 1.0
+
+
+async def run_worker(settings: Settings, database_url: str, *, link: SupervisorLink | None = None) -> None:
+    """Work until SIGTERM or SIGINT, then finish what is running or give it back."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with _contexts(settings, database_url) as contexts:
+        app = worker_app(database_url, pool_size=settings.database_pool_size)
+        register_tasks(app, contexts)
+        async with app.open_async():
+            workers = [
+                asyncio.create_task(
+                    _run_queues(app, [Queue.TRANSCRIPTION], settings.transcriptions_in_flight)
+                ),
+                asyncio.create_task(
+                    _run_queues(app, [Queue.WEBHOOKS, Queue.MAINTENANCE], settings.webhooks_in_flight)
+                ),
+            ]
+            if link is not None:
+                link.ready()
+                workers.append(asyncio.create_task(link.on_loss(stop.set)))
+            log.info("worker ready", model=settings.model)
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait([stopping, *workers], return_when=asyncio.FIRST_COMPLETED)
+            log.info("worker stopping")
+            stopping.cancel()
+            for worker in workers:
+                worker.cancel()
+            results = await asyncio.gather(*workers, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+
+
+async def _run_queues(app: App, queues: list[Queue], concurrency: int) -> None:
+    await app.run_worker_async(
+        queues=[queue.value for queue in queues],
+        name="+".join(queues),
+        concurrency=concurrency,
+        install_signal_handlers=False,
+        delete_jobs="successful",
+        fetch_job_polling_interval=_POLL_S,
+        shutdown_graceful_timeout=_DRAIN_S,
+    )
+
+
+@asynccontextmanager
+async def _contexts(settings: Settings, database_url: str) -> AsyncGenerator[JobContexts]:
+    """Everything the tasks need, opened in order and closed in the opposite one."""
+    async with AsyncExitStack() as stack:
+        database = Database(database_url, pool_size=settings.database_pool_size)
+        stack.push_async_callback(database.close)
+        decoder = DecoderPool(
+            processes=settings.decoder_processes,
+            limits=DecoderLimits(max_duration_s=settings.max_note_seconds, wall_s=_DECODE_S, cpu_s=_DECODE_S),
+        )
+        stack.push_async_callback(decoder.close)
+        await decoder.start()
+        model = await asyncio.to_thread(resolve_model, settings.model, data_dir=settings.data_dir)
+        engine = await asyncio.to_thread(AdaptiveWhisper, model, choose_hardware())
+        stack.push_async_callback(engine.close)
+        await engine.warm()
+        client = GuardedClient(AddressGuard(settings.allow_private_networks))
+        stack.push_async_callback(client.close)
+        queue = JobQueue()
+        yield JobContexts(
+            transcribing=TranscribingContext(database, queue, open_objects(settings), decoder, engine),
+            delivery=DeliveryContext(
+                database,
+                queue,
+                client,
+                timeout_s=settings.webhook_timeout_seconds,
+                retry_delays_s=settings.webhook_retry_seconds,
+            ),
+        )

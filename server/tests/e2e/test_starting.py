@@ -1,0 +1,151 @@
+"""Starting and stopping: what is kept, and how each thing that can go wrong is told."""
+
+import signal
+import socket
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+from support.clips import AUDIO
+from support.running_server import COMMAND, Server, server_environment
+
+pytestmark = pytest.mark.xdist_group("e2e-starting")
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Server:
+    return Server(tmp_path / "data")
+
+
+def refused(environment: dict[str, str], *arguments: str) -> str:
+    """Run a command that must fail, and return the one sentence that it ends with."""
+    result = subprocess.run(
+        [*COMMAND, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert result.returncode == 1, result
+    assert "Traceback" not in result.stdout + result.stderr
+    lines = result.stderr.strip().splitlines()
+    assert lines[-1].startswith("Error: "), result.stderr
+    return lines[-1]
+
+
+def test_a_second_start_finds_everything_as_it_was(stopped: Server) -> None:
+    stopped.start()
+    credentials = stopped.credentials
+    assert credentials["api_secret"] in stopped.greeting
+    with stopped.client() as client:
+        note = client.voicenotes.upload(AUDIO / "harvard-birch-canoe.wav")
+        client.voicenotes.wait(note.id, timeout=60)
+        text = client.voicenotes(note.id).transcription.get().text
+    assert stopped.stop(signal.SIGINT) == 0
+
+    stopped.start()
+    assert credentials["api_secret"] not in stopped.greeting
+    assert {**stopped.credentials, "base_url": ""} == {**credentials, "base_url": ""}
+    with stopped.client() as client:
+        assert client.voicenotes(note.id).transcription.get().text == text
+        assert client.voicenotes.list().total == 1
+    assert stopped.stop(signal.SIGTERM) == 0
+
+
+def test_secrets_are_readable_by_their_owner_alone(stopped: Server) -> None:
+    stopped.start()
+    assert stopped.stop() == 0
+    for name in ("credentials.json", "signing.key"):
+        assert stat.S_IMODE((stopped.data_dir / name).stat().st_mode) == 0o600, name
+
+
+def test_the_printed_lines_transcribe_the_sample(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data", VOCAFUSE_PORT=str(_free_port()))
+    server.start()
+    lines = [line.strip() for line in server.greeting.splitlines()]
+    for start in ("id=$(curl", "VOCAFUSE_DATA_DIR="):
+        line = next(line for line in lines if line.startswith(start))
+        result = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True)
+        assert "typography" in result.stdout, result
+    assert server.stop() == 0
+
+
+def test_a_bootstrap_pair_becomes_the_first_tenants(tmp_path: Path) -> None:
+    server = Server(
+        tmp_path / "data", VOCAFUSE_BOOTSTRAP_KEY="sk_test_chosen", VOCAFUSE_BOOTSTRAP_SECRET="chosen"
+    )
+    server.start()
+    assert server.credentials["api_key"] == "sk_test_chosen"
+    with server.client() as client:
+        assert client.voicenotes.list().total == 0
+    assert server.stop() == 0
+
+
+def test_a_killed_server_leaves_no_process_and_starts_again(stopped: Server) -> None:
+    stopped.start()
+    stopped.stop(signal.SIGKILL)
+    stopped.start()  # takes the data directory's lock and the leftover database over
+    with stopped.client() as client:
+        assert client.voicenotes.list().total == 0
+    assert stopped.stop() == 0
+
+
+def test_a_port_in_use_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        told = refused(server_environment(tmp_path / "data", VOCAFUSE_PORT=str(port)), "up")
+    assert f"port {port}" in told
+    assert "VOCAFUSE_PORT" in told
+
+
+def test_a_data_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "a-file"
+    file.touch()
+    told = refused(server_environment(file / "data"), "up")
+    assert "data directory" in told
+    assert "VOCAFUSE_DATA_DIR" in told
+
+
+def test_a_data_directory_in_use_is_told(stopped: Server) -> None:
+    stopped.start()
+    told = refused(stopped.environment, "up")
+    assert "Another server is running" in told
+    assert stopped.stop() == 0
+
+
+def test_a_database_of_another_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    cluster = tmp_path / "data" / "postgres"
+    cluster.mkdir(parents=True)
+    (cluster / "PG_VERSION").write_text("16\n")
+    told = refused(server_environment(tmp_path / "data"), "up")
+    assert "Postgres 16" in told
+    assert [path.name for path in cluster.iterdir()] == ["PG_VERSION"]
+
+
+def test_a_database_that_does_not_start_is_told(stopped: Server) -> None:
+    stopped.start()
+    assert stopped.stop() == 0
+    (stopped.data_dir / "postgres" / "postgresql.conf").write_text("max_connections = nonsense\n")
+    told = refused(stopped.environment, "up")
+    assert "Postgres did not start" in told
+    assert "max_connections" in told or "configuration file" in told
+
+
+def test_weights_that_are_not_installed_or_not_whole_are_told(tmp_path: Path) -> None:
+    told = refused(server_environment(tmp_path / "data", VOCAFUSE_MODEL=str(tmp_path / "nowhere")), "up")
+    assert "nowhere" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("VOCAFUSE_PORT", "many"), ("VOCAFUSE_ALLOW_PRIVATE_NETWORKS", "x"), ("VOCAFUSE_ENGINE", "y")],
+)
+def test_a_setting_that_makes_no_sense_is_named(tmp_path: Path, name: str, value: str) -> None:
+    assert name in refused(server_environment(tmp_path / "data", **{name: value}), "up")
+
+
+def test_a_fleet_process_needs_a_database(tmp_path: Path) -> None:
+    assert "VOCAFUSE_DATABASE_URL" in refused(server_environment(tmp_path / "data"), "worker")
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,72 @@
+"""A real Postgres, a database of its own for every test, and the real app on it."""
+
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier
+from support.app import Account, Api, SettableClock, make_account, running_app
+
+from vocafuse_server.core.database import Database
+from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
+from vocafuse_server.core.settings import Settings
+from vocafuse_server.schema import migrate
+
+_numbers = count()
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """One cluster a test process; nothing in it has to survive a power cut."""
+    folder = tmp_path_factory.mktemp("cluster") / "postgres"
+    postgres = EmbeddedPostgres(folder, options=["fsync=off", "synchronous_commit=off"])
+    postgres.start()
+    postgres.ensure_database("template")
+    migrate(postgres.url("template"))
+    yield postgres
+    postgres.stop()
+
+
+@pytest.fixture
+def database_url(cluster: EmbeddedPostgres) -> Iterator[str]:
+    """A fresh database with the migrated schema."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(cluster.url("postgres"), autocommit=True) as admin:
+        admin.execute(SQL("CREATE DATABASE {} TEMPLATE template").format(Identifier(name)))
+        yield cluster.url(name)
+        admin.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = Database(database_url, pool_size=5)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def clock() -> SettableClock:
+    return SettableClock()
+
+
+@pytest.fixture
+async def account(database: Database) -> Account:
+    return await make_account(database)
+
+
+@pytest.fixture
+async def other_account(database: Database) -> Account:
+    return await make_account(database)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path, max_upload_bytes=1024 * 1024)
+
+
+@pytest.fixture
+async def api(settings: Settings, database_url: str, clock: SettableClock) -> AsyncIterator[Api]:
+    async with running_app(settings, database_url, clock) as api:
+        yield api

@@ -1,0 +1,148 @@
+"""Listing, filtering, getting and deleting notes, in both spellings."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import pytest
+from support.app import Account, Api, SettableClock
+from support.clips import AUDIO
+
+CLIP = (AUDIO / "whats-the-weather-like.wav").read_bytes()
+
+
+async def upload(api: Api, account: Account, **data: str) -> dict[str, str]:
+    answer = await api.http.post(
+        "/v1/voicenotes", headers=account.headers, files={"file": ("a.wav", CLIP)}, data=data
+    )
+    assert answer.status_code == 201, answer.text
+    note: dict[str, str] = answer.json()
+    return note
+
+
+async def test_pages_name_their_neighbours(api: Api, account: Account) -> None:
+    notes = [await upload(api, account) for _ in range(5)]
+    ids = [note["id"] for note in reversed(notes)]
+    for number, (previous, following, wanted) in enumerate(
+        [(None, 1, ids[:2]), (0, 2, ids[2:4]), (1, None, ids[4:]), (2, None, [])]
+    ):
+        uri = f"/v1/voicenotes?page={number}&limit=2"
+        page = (await api.http.get(uri, headers=account.headers)).json()
+        assert [note["id"] for note in page.pop("voicenotes")] == wanted
+        assert page == {
+            "uri": uri,
+            "first_page_uri": "/v1/voicenotes?page=0&limit=2",
+            "next_page_uri": following and f"/v1/voicenotes?page={following}&limit=2",
+            "previous_page_uri": None if previous is None else f"/v1/voicenotes?page={previous}&limit=2",
+            "page": number,
+            "page_size": len(wanted),
+            "total": 5,
+        }
+
+
+async def test_filters_narrow_and_stay_in_the_uris(api: Api, account: Account, clock: SettableClock) -> None:
+    clock.now = datetime.fromisoformat("2025-10-01T23:59:59.900+00:00")
+    old = await upload(api, account, user_id="ann")
+    clock.advance(timedelta(days=1))
+    new = await upload(api, account, user_id="bob")
+
+    async def ids(**query: str) -> list[str]:
+        page = (await api.http.get("/v1/voicenotes", headers=account.headers, params=query)).json()
+        assert all(f"{name}=" in page["first_page_uri"] for name in query)
+        return [note["id"] for note in page["voicenotes"]]
+
+    assert await ids(status="processing") == [new["id"], old["id"]]
+    assert await ids(status="completed") == []
+    assert await ids(user_id="ann") == [old["id"]]
+    assert await ids(date_to="2025-10-01") == [old["id"]]
+    assert await ids(date_from="2025-10-02") == [new["id"]]
+    assert await ids(date_from="2025-10-01", date_to="2025-10-02") == [new["id"], old["id"]]
+    assert await ids(date_to=old["created_at"]) == [old["id"]]  # a time that was shown includes its note
+    assert await ids(date_from="2025-10-02T01:59:59+02:00", date_to="2025-10-01T23:59:59Z") == [old["id"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "reason"),
+    [
+        ("limit=0", "limit", "must be between 1 and 100"),
+        ("limit=1000", "limit", "must be between 1 and 100"),
+        ("limit=x", "limit", "must be an integer"),
+        ("page=-1", "page", "must be between 0 and 2147483647"),
+        ("page=99999999999999999999", "page", "must be between 0 and 2147483647"),
+        ("page=" + "9" * 5000, "page", "must be an integer of reasonable size"),
+        ("status=created", "status", None),
+        ("status=x", "status", None),
+        ("date_from=tomorrow", "date_from", None),
+        ("date_to=9999-12-31", "date_to", None),
+        ("date_from=0001-01-01T00:00:00%2B23:00", "date_from", None),
+        ("date_from=2025-10-02&date_to=2025-10-01", "date_from", "must not be after date_to"),
+        ("user_id=%00", "user_id", None),
+    ],
+)
+async def test_unusable_queries_are_named(
+    api: Api, account: Account, query: str, field: str, reason: str | None
+) -> None:
+    answer = await api.http.get(f"/v1/voicenotes?{query}", headers=account.headers)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["name"]) == (400, 2003, "INVALID_FIELD_VALUE")
+    assert error["details"]["field"] == field
+    assert reason is None or error["details"]["reason"] == reason
+
+
+@pytest.mark.parametrize("bad", ["rec_123", str(UUID(int=0)), "%00", "a" * 300, "é", "1"])
+@pytest.mark.parametrize(
+    ("collection", "name", "message"),
+    [
+        ("voicenotes", "VOICENOTE_NOT_FOUND", "Voice note not found"),
+        ("recordings", "RECORDING_NOT_FOUND", "Recording not found"),
+    ],
+)
+async def test_anything_else_is_an_unknown_id(
+    api: Api, account: Account, bad: str, collection: str, name: str, message: str
+) -> None:
+    for method, path in (("GET", ""), ("GET", "/transcription"), ("DELETE", "")):
+        answer = await api.http.request(method, f"/v1/{collection}/{bad}{path}", headers=account.headers)
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"]) == (404, 3001)
+        assert (error["name"], error["message"]) == (name, message)
+
+
+async def test_recordings_are_the_same_notes_in_other_words(api: Api, account: Account) -> None:
+    note = await upload(api, account)
+    as_recording = (await api.http.get(f"/v1/recordings/{note['id']}", headers=account.headers)).json()
+    assert as_recording["uri"] == f"/v1/recordings/{note['id']}"
+    assert as_recording["subresource_uris"] == {"transcription": f"/v1/recordings/{note['id']}/transcription"}
+    renamed = {name: str(value).replace("recordings", "voicenotes") for name, value in as_recording.items()}
+    assert renamed == {name: str(value) for name, value in note.items()}
+    page = (await api.http.get("/v1/recordings?limit=1", headers=account.headers)).json()
+    assert [one["id"] for one in page["recordings"]] == [note["id"]]
+    assert page["uri"] == "/v1/recordings?page=0&limit=1"
+
+
+async def test_a_transcription_that_is_not_ready_says_so(api: Api, account: Account) -> None:
+    note = await upload(api, account)
+    answer = await api.http.get(f"/v1/recordings/{note['id']}/transcription", headers=account.headers)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["name"]) == (404, 3002, "TRANSCRIPTION_NOT_READY")
+    assert "transcription" in error["message"]
+    assert "recording" not in error["message"].lower()
+
+
+async def test_a_deleted_note_is_gone(api: Api, account: Account) -> None:
+    note = await upload(api, account)
+    answer = await api.http.delete(f"/v1/voicenotes/{note['id']}", headers=account.headers)
+    assert (answer.status_code, answer.content) == (204, b"")
+    for method in ("GET", "DELETE"):
+        again = await api.http.request(method, f"/v1/voicenotes/{note['id']}", headers=account.headers)
+        assert again.status_code == 404
+    assert (await api.http.get("/v1/voicenotes", headers=account.headers)).json()["total"] == 0
+
+
+async def test_other_tenants_notes_do_not_exist(api: Api, account: Account, other_account: Account) -> None:
+    note = await upload(api, account)
+    for method, path in (("GET", ""), ("GET", "/transcription"), ("DELETE", "")):
+        answer = await api.http.request(
+            method, f"/v1/voicenotes/{note['id']}{path}", headers=other_account.headers
+        )
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, 3001)
+    assert (await api.http.get("/v1/voicenotes", headers=other_account.headers)).json()["total"] == 0
+    assert (await api.http.get("/v1/voicenotes", headers=account.headers)).json()["total"] == 1

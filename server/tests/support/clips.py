@@ -1,0 +1,21 @@
+"""The clips in `tests/audio` and what is said in them."""
+
+import json
+from pathlib import Path
+
+import jiwer
+from whisper_normalizer.english import EnglishTextNormalizer
+
+AUDIO = Path(__file__).parents[1] / "audio"
+
+
+def english_clips() -> dict[str, str]:
+    """The exact words of each English clip, by file name."""
+    entries: list[dict[str, str]] = json.loads((AUDIO / "manifest.json").read_text())["speech"]
+    return {entry["file"]: entry["text"] for entry in entries if entry["language"] == "en"}
+
+
+def word_error_rate(said: list[str], heard: list[str]) -> float:
+    """Share of wrong words over all clips, after normalising case, punctuation and numbers."""
+    normalise = EnglishTextNormalizer()
+    return jiwer.wer([normalise(text) for text in said], [normalise(text) for text in heard])

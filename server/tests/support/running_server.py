@@ -1,0 +1,92 @@
+"""The whole server as a user runs it: `vocafuse-server up` in a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from vocafuse import Client
+
+COMMAND = [sys.executable, "-m", "vocafuse_server.cli"]
+START_TIMEOUT_S = 60
+
+
+def server_environment(data_dir: Path, **settings: str) -> dict[str, str]:
+    """An environment with nothing of the developer's own settings in it."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("VOCAFUSE_")}
+    return {
+        **kept,
+        "VOCAFUSE_DATA_DIR": str(data_dir),
+        "VOCAFUSE_PORT": "0",
+        "VOCAFUSE_ALLOW_PRIVATE_NETWORKS": "127.0.0.0/8",
+        "VOCAFUSE_WEBHOOK_RETRY_SECONDS": "0.2,0.2,0.2",
+        **settings,
+    }
+
+
+class Server:
+    """A running `vocafuse-server up`."""
+
+    def __init__(self, data_dir: Path, **settings: str) -> None:
+        self.data_dir = data_dir
+        self.environment = server_environment(data_dir, **settings)
+        self.log_file = data_dir.with_suffix(".log")
+        self.greeting = ""
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait for the line that says it is ready."""
+        with self.log_file.open("a") as log:
+            self._process = subprocess.Popen(
+                [*COMMAND, "up"],
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        alarm = threading.Timer(START_TIMEOUT_S, self._process.kill)
+        alarm.start()
+        lines: list[str] = []
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            lines.append(line)
+            if "upload" in line and "--wait" in line:  # the greeting's last line
+                break
+        alarm.cancel()
+        self.greeting = "".join(lines)
+        assert "VocaFuse is ready" in self.greeting, self.log_file.read_text()[-3000:]
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        """Stop it as Ctrl-C does; returns the exit code."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        return self._process.wait(timeout=60)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        found: dict[str, str] = json.loads((self.data_dir / "credentials.json").read_text())
+        return found
+
+    def client(self) -> Client:
+        """A client of the first tenant."""
+        known = self.credentials
+        return Client(
+            api_key=known["api_key"], api_secret=known["api_secret"], base_url=known["base_url"], timeout=30
+        )
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run another `vocafuse-server` command beside it."""
+        return subprocess.run(
+            [*COMMAND, *arguments], env=self.environment, capture_output=True, text=True, check=True
+        )
