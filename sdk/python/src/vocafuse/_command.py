@@ -1,0 +1,20 @@
+"""The command `vocafuse`, or how to get it: it needs more than the library does."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+
+def main() -> None:
+    """Runs the command line."""
+    try:
+        for package in ("rich", "typer"):
+            import_module(package)
+    except ImportError:
+        sys.stderr.write('The command line needs two more packages: pip install "vocafuse[cli]"\n')
+        sys.exit(1)
+    # Only now, as importing the commands imports those packages.
+    from vocafuse._commands import app
+
+    app(prog_name="vocafuse")
