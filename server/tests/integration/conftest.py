@@ -1,5 +1,6 @@
-"""A real Postgres, a database of its own for every test, and the real app on it."""
+"""A real Postgres, a database of its own for every test, the real app on it, and the real model."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
 from pathlib import Path
@@ -13,6 +14,9 @@ from vocafuse_server.core.database import Database
 from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
 from vocafuse_server.core.settings import Settings
 from vocafuse_server.schema import migrate
+from vocafuse_server.transcription.adaptive import AdaptiveWhisper
+from vocafuse_server.transcription.weights import ModelFiles, resolve_model
+from vocafuse_server.transcription.whisper import choose_hardware
 
 _numbers = count()
 
@@ -70,3 +74,24 @@ def settings(tmp_path: Path) -> Settings:
 async def api(settings: Settings, database_url: str, clock: SettableClock) -> AsyncIterator[Api]:
     async with running_app(settings, database_url, clock) as api:
         yield api
+
+
+@pytest.fixture(scope="session")
+def models_dir() -> Path:
+    """Where models are put together: VOCAFUSE_TEST_MODELS, or a folder in the user's cache."""
+    given = os.environ.get("VOCAFUSE_TEST_MODELS")
+    return Path(given) if given else Path.home() / ".cache" / "vocafuse-tests"
+
+
+@pytest.fixture(scope="session")
+def base_files(models_dir: Path) -> ModelFiles:
+    return resolve_model("base", data_dir=models_dir)
+
+
+@pytest.fixture(scope="session")
+async def engine(base_files: ModelFiles) -> AsyncIterator[AdaptiveWhisper]:
+    """The multilingual base model."""
+    engine = AdaptiveWhisper(base_files, choose_hardware(device="cpu"))
+    await engine.warm()
+    yield engine
+    await engine.close()

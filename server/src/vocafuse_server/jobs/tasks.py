@@ -52,7 +52,7 @@ def register_tasks(app: App, contexts: JobContexts) -> None:
         name=Task.TRANSCRIBE_NOTE.value, queue=Queue.TRANSCRIPTION.value, retry=retry, pass_context=True
     )
     async def transcribe(job: JobContext, note_id: str) -> None:
-        await _transcribe(contexts.transcribing, NoteId(UUID(note_id)), attempt=job.job.attempts + 1)
+        await run_transcription(contexts.transcribing, NoteId(UUID(note_id)), attempt=job.job.attempts + 1)
 
     @app.task(name=Task.DELIVER_WEBHOOK.value, queue=Queue.WEBHOOKS.value, retry=retry)
     async def deliver_webhook(delivery_id: str) -> None:
@@ -75,7 +75,7 @@ def register_tasks(app: App, contexts: JobContexts) -> None:
     del transcribe, deliver_webhook, delete_audio, retry_stalled_jobs
 
 
-async def _transcribe(context: TranscribingContext, note_id: NoteId, *, attempt: int) -> None:
+async def run_transcription(context: TranscribingContext, note_id: NoteId, *, attempt: int) -> None:
     try:
         await transcribe_note(context, note_id)
     except Exception:  # A job's edge: whatever it is, the note is tried again and then ends.

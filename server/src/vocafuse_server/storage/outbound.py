@@ -20,8 +20,9 @@ from vocafuse_server.core.settings import Network
 
 Address = IPv4Address | IPv6Address
 
-# Addresses that stand for an IPv4 address behind a translator (RFC 6052, RFC 8215), and 6to4/Teredo.
-_NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
+# Addresses whose last 32 bits are an IPv4 address: behind a translator (RFC 6052, RFC 8215), and the
+# deprecated IPv4-compatible ones (RFC 4291).
+_ENDS_IN_IPV4 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("::/96"))
 
 
 class ForbiddenAddress(Exception):
@@ -81,7 +82,7 @@ def _embedded_ipv4(address: Address) -> IPv4Address | None:
     """The IPv4 address that an IPv6 one stands for, if it does: such detours are never public."""
     if isinstance(address, IPv4Address):
         return None
-    if any(address in network for network in _NAT64):
+    if any(address in network for network in _ENDS_IN_IPV4):
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
 

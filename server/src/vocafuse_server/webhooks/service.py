@@ -17,7 +17,6 @@ from vocafuse_server.webhooks.models import Delivery, DeliveryStatus, Webhook, W
 from vocafuse_server.webhooks.signing import new_secret
 
 MAX_URL_LENGTH = 2048
-MAX_SECRET_LENGTH = 255
 
 
 async def check_url(guard: AddressGuard, url: str) -> None:
@@ -45,12 +44,10 @@ async def create_webhook(
     """Subscribe an endpoint, whose URL has been checked, to events.
 
     Raises:
-        InvalidField: Events or secret are not acceptable.
+        InvalidField: The events are not acceptable.
         WebhookExists: The tenant has one for this URL.
     """
     names = parse_events(events)
-    if secret is not None and not 1 <= len(secret) <= MAX_SECRET_LENGTH:
-        raise InvalidField("secret", f"must have 1 to {MAX_SECRET_LENGTH} characters")
     webhook = await queries.insert_webhook(
         session,
         {

@@ -1,7 +1,6 @@
 """The real models, loaded once; they are put together in a folder that outlives the test run."""
 
 import json
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from vocafuse_server.audio.decoder import DecoderPool
 from vocafuse_server.audio.limits import DecoderLimits
 from vocafuse_server.transcription.adaptive import AdaptiveWhisper
 from vocafuse_server.transcription.engine import Samples
-from vocafuse_server.transcription.weights import ModelFiles, resolve_model
+from vocafuse_server.transcription.weights import resolve_model
 from vocafuse_server.transcription.whisper import choose_hardware
 
 CLIPS = Path(__file__).parents[2] / "audio"
@@ -24,27 +23,6 @@ def find_more_audio() -> Path | None:
             more = folder.parent / "shared" / "audio"
             return more if more.is_dir() else None
     return None
-
-
-@pytest.fixture(scope="session")
-def models_dir() -> Path:
-    """Where models are put together: VOCAFUSE_TEST_MODELS, or a folder in the user's cache."""
-    given = os.environ.get("VOCAFUSE_TEST_MODELS")
-    return Path(given) if given else Path.home() / ".cache" / "vocafuse-tests"
-
-
-@pytest.fixture(scope="session")
-def base_files(models_dir: Path) -> ModelFiles:
-    return resolve_model("base", data_dir=models_dir)
-
-
-@pytest.fixture(scope="session")
-async def engine(base_files: ModelFiles) -> AsyncIterator[AdaptiveWhisper]:
-    """The multilingual base model."""
-    engine = AdaptiveWhisper(base_files, choose_hardware(device="cpu"))
-    await engine.warm()
-    yield engine
-    await engine.close()
 
 
 @pytest.fixture(scope="session")

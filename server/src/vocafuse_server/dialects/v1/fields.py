@@ -58,7 +58,7 @@ def _within(low: int, high: int) -> AfterValidator:
     return AfterValidator(check)
 
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_printable)]
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_printable)]
 JsonObject = Annotated[dict[str, Any], AfterValidator(_storable)]
 Language = Annotated[str, AfterValidator(_language)]
 ExpiresIn = Annotated[int, _within(60, 86_400), Field(json_schema_extra={"minimum": 60, "maximum": 86_400})]

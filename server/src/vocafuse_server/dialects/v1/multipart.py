@@ -12,7 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 from vocafuse_server.core.errors import InvalidField, MissingField
 from vocafuse_server.dialects.context import Context, Session
 from vocafuse_server.dialects.routing import NoteWriter
-from vocafuse_server.dialects.v1.fields import Language, Name
+from vocafuse_server.dialects.v1.fields import Language, ShortText
 from vocafuse_server.dialects.v1.schemas import NoteDetail, RequestBody, note_detail
 from vocafuse_server.dialects.v1.upload_details import extension_of, upload_source
 from vocafuse_server.dialects.v1.vocabulary import Spelling
@@ -53,7 +53,7 @@ class UploadFields(RequestBody):
     """The text fields of the form; an empty one is one that wasn't filled in."""
 
     custom_tags: Annotated[str | None, BeforeValidator(_none_if_empty)] = None
-    user_id: Annotated[Name | None, BeforeValidator(_none_if_empty)] = None
+    user_id: Annotated[ShortText | None, BeforeValidator(_none_if_empty)] = None
     language: Annotated[Language | None, BeforeValidator(_none_if_empty)] = None
 
 

@@ -9,7 +9,7 @@ from vocafuse_server.core.ids import NoteId, parse_uuid
 from vocafuse_server.core.pages import DEFAULT_LIMIT, PageRequest
 from vocafuse_server.dialects.context import Context, Session
 from vocafuse_server.dialects.routing import AuthenticatedRoute, NoteReader, NoteWriter, UploadRoute
-from vocafuse_server.dialects.v1.fields import Name, PageLimit, PageNumber, parse_before, parse_from
+from vocafuse_server.dialects.v1.fields import PageLimit, PageNumber, ShortText, parse_before, parse_from
 from vocafuse_server.dialects.v1.multipart import UPLOAD_FORM, upload_in_one_step
 from vocafuse_server.dialects.v1.pages import page_body, page_model
 from vocafuse_server.dialects.v1.responses import errors
@@ -75,7 +75,7 @@ async def list_notes(
     status: Annotated[StatusFilter | None, Query()] = None,
     date_from: Annotated[str | None, Query(description="ISO 8601 date or date-time")] = None,
     date_to: Annotated[str | None, Query(description="ISO 8601; a date includes that whole day")] = None,
-    user_id: Annotated[Name | None, Query(description="Only this user's")] = None,
+    user_id: Annotated[ShortText | None, Query(description="Only this user's")] = None,
 ) -> dict[str, object]:
     """List the notes whose audio has arrived, newest first."""
     wanted = _note_filter(status, date_from, date_to, user_id)

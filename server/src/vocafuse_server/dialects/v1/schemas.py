@@ -17,7 +17,7 @@ from vocafuse_server.dialects.v1.fields import (
     ExpiresIn,
     JsonObject,
     Language,
-    Name,
+    ShortText,
     wire_time,
     wire_time_or_none,
 )
@@ -34,8 +34,8 @@ class RequestBody(BaseModel):
 
 
 class TokenRequest(RequestBody):
-    user_id: Name | None = None
-    identity: Name | None = Field(default=None, description="Another name for `user_id`.")
+    user_id: ShortText | None = None
+    identity: ShortText | None = Field(default=None, description="Another name for `user_id`.")
     expires_in: ExpiresIn = Field(default=3600, description="Seconds the token is good for, 60 to 86400.")
     scopes: list[str] | None = Field(default=None, description="Default: upload and read.")
 
@@ -57,7 +57,7 @@ class TokenResponse(BaseModel):
 
 
 class UploadRequest(RequestBody):
-    file_name: Name
+    file_name: ShortText
     file_size: Annotated[int, Field(ge=0)] | None = None
     audio_format: Annotated[str, Field(max_length=64)] | None = None
     duration_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
@@ -65,7 +65,7 @@ class UploadRequest(RequestBody):
     sdk_metadata: JsonObject | None = None
     custom_tags: dict[str, Any] | None = None
     language: Language | None = None
-    user_id: Name | None = None
+    user_id: ShortText | None = None
 
 
 class UploadResponse(BaseModel):
@@ -161,7 +161,7 @@ def transcription_model(name: str, foreign_key: str) -> type[BaseModel]:
 class WebhookRequest(RequestBody):
     url: Annotated[str, Field(min_length=1)]
     events: list[str]
-    secret: str | None = None
+    secret: ShortText | None = None
 
 
 class WebhookBody(BaseModel):

@@ -1,0 +1,169 @@
+"""Deliveries to a real listener: signed, recorded, tried again, given up."""
+
+import json
+import random
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from ipaddress import ip_network
+
+import pytest
+from sqlalchemy import select, text
+from support.app import Account, SettableClock
+from support.listener import Listener
+
+from vocafuse import RequestValidator
+from vocafuse_server.core.database import Database
+from vocafuse_server.core.ids import DeliveryId
+from vocafuse_server.core.queue import JobQueue
+from vocafuse_server.storage.outbound import AddressGuard, GuardedClient
+from vocafuse_server.webhooks.delivery import DeliveryContext, deliver
+from vocafuse_server.webhooks.events import EventKind, Noun
+from vocafuse_server.webhooks.models import Delivery, DeliveryAttempt, DeliveryStatus, Webhook
+from vocafuse_server.webhooks.service import announce, create_webhook, delete_webhook
+
+LOOPBACK = (ip_network("127.0.0.0/8"),)
+DELAYS_S = (5.0, 30.0)
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[GuardedClient]:
+    client = GuardedClient(AddressGuard(LOOPBACK))
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+def context(database: Database, client: GuardedClient, clock: SettableClock) -> DeliveryContext:
+    return DeliveryContext(
+        database, JobQueue(), client, timeout_s=2, retry_delays_s=DELAYS_S, clock=clock, rng=random.Random(0)
+    )
+
+
+async def announced(context: DeliveryContext, account: Account, url: str) -> tuple[Webhook, DeliveryId]:
+    """A webhook and one delivery on its way to it."""
+    async with context.database.transaction() as session:
+        webhook = await create_webhook(
+            session, account.id, url=url, events=["voicenote.transcribed"], secret=None, now=context.clock()
+        )
+        await announce(
+            session,
+            context.queue,
+            tenant_id=account.id,
+            kind=EventKind.TRANSCRIBED,
+            payloads={noun: {noun.value: {"text": "schön"}} for noun in Noun},
+            now=context.clock(),
+        )
+    async with context.database.transaction() as session:
+        delivery_id = await session.scalar(select(Delivery.id))
+    assert delivery_id is not None
+    return webhook, delivery_id
+
+
+async def state(context: DeliveryContext) -> tuple[DeliveryStatus, int, list[tuple[int | None, str | None]]]:
+    """The delivery's status, its attempts, and what came of each."""
+    async with context.database.transaction() as session:
+        delivery = (await session.scalars(select(Delivery))).one()
+        attempts = await session.execute(
+            select(DeliveryAttempt.status_code, DeliveryAttempt.error).order_by(DeliveryAttempt.number)
+        )
+        return delivery.status, delivery.attempts, [(row[0], row[1]) for row in attempts]
+
+
+async def scheduled(context: DeliveryContext) -> list[datetime | None]:
+    """When each job on the queue is due; None: at once."""
+    async with context.database.transaction() as session:
+        query = text(
+            "SELECT scheduled_at FROM procrastinate_jobs WHERE task_name = 'deliver_webhook' ORDER BY id"
+        )
+        return list(await session.scalars(query))
+
+
+async def test_a_delivery_is_signed_and_recorded(
+    context: DeliveryContext, account: Account, listener: Listener
+) -> None:
+    webhook, delivery_id = await announced(context, account, listener.url)
+    await deliver(context, delivery_id)
+    received = listener.next()
+    assert RequestValidator(webhook.secret).validate(received.body, received.headers["X-VocaFuse-Signature"])
+    assert received.payload == {
+        "event": "voicenote.transcribed",
+        "timestamp": int(context.clock().timestamp()),
+        "voicenote": {"text": "schön"},
+    }
+    assert received.headers["X-VocaFuse-Delivery-ID"] == str(delivery_id)
+    assert await state(context) == (DeliveryStatus.DELIVERED, 1, [(200, None)])
+
+
+async def test_a_job_that_runs_twice_delivers_once(
+    context: DeliveryContext, account: Account, listener: Listener
+) -> None:
+    _, delivery_id = await announced(context, account, listener.url)
+    await deliver(context, delivery_id)
+    await deliver(context, delivery_id)
+    listener.next()
+    assert listener.received.empty()
+
+
+async def test_failures_are_tried_again_later_and_then_given_up(
+    context: DeliveryContext, account: Account, listener: Listener
+) -> None:
+    _, delivery_id = await announced(context, account, listener.url)
+    for answer in (500, 301, 404):
+        listener.answers.put(answer)
+        await deliver(context, delivery_id)
+    assert await state(context) == (DeliveryStatus.FAILED, 3, [(500, None), (301, None), (404, None)])
+    first, *retries = await scheduled(context)
+    assert first is None
+    waits = [when - context.clock() for when in retries if when is not None]
+    assert timedelta(seconds=4.5) <= waits[0] <= timedelta(seconds=5.5)
+    assert timedelta(seconds=27) <= waits[1] <= timedelta(seconds=33)
+    assert len(retries) == 2
+    bodies = {
+        (one.headers["X-VocaFuse-Delivery-ID"], one.body) for one in (listener.next() for _ in range(3))
+    }
+    assert len(bodies) == 1
+
+
+async def test_a_receiver_that_is_not_there_is_a_failed_attempt(
+    context: DeliveryContext, account: Account
+) -> None:
+    _, delivery_id = await announced(context, account, "http://127.0.0.1:9/")
+    await deliver(context, delivery_id)
+    status, attempts, [(code, error)] = await state(context)
+    assert (status, attempts, code) == (DeliveryStatus.PENDING, 1, None)
+    assert error
+
+
+async def test_an_address_that_turned_private_is_not_called(
+    context: DeliveryContext, account: Account, listener: Listener
+) -> None:
+    _, delivery_id = await announced(context, account, listener.url)
+    strict = GuardedClient(AddressGuard())
+    await deliver(
+        DeliveryContext(context.database, context.queue, strict, 2, DELAYS_S, context.clock), delivery_id
+    )
+    await strict.close()
+    assert listener.received.empty()
+    assert (await state(context))[2] == [(None, "the URL leads to a private or reserved address")]
+
+
+async def test_a_deleted_webhook_gets_nothing_more(
+    context: DeliveryContext, account: Account, listener: Listener
+) -> None:
+    webhook, delivery_id = await announced(context, account, listener.url)
+    async with context.database.transaction() as session:
+        await delete_webhook(session, account.id, webhook.id)
+    await deliver(context, delivery_id)
+    assert listener.received.empty()
+
+
+async def test_the_payload_is_kept_as_it_is_signed(
+    context: DeliveryContext, account: Account, listener: Listener
+) -> None:
+    _, delivery_id = await announced(context, account, listener.url)
+    await deliver(context, delivery_id)
+    async with context.database.transaction() as session:
+        payload = (await session.scalars(select(Delivery.payload))).one()
+    received = listener.next()
+    assert received.body == payload.encode()
+    assert json.loads(payload)["voicenote"]["text"] == "schön"
