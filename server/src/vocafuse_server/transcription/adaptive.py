@@ -136,7 +136,7 @@ class AdaptiveWhisper:
             confidence=_confidence(words, results),
             duration_s=duration_s,
             provider=PROVIDER,
-            model=f"whisper-{self._model_name}",
+            model=f"whisper-{self._model_name.removeprefix('whisper-')}",
             times=sum((result.times for _, result in placed), start=vad),
             second_passes=sum(result.second_passes for _, result in placed),
         )

@@ -1,6 +1,7 @@
 """Tokens: what is signed is read back; anything else is refused."""
 
-# pyright: reportUnknownMemberType=false - PyJWT names a class of the optional cryptography
+# PyJWT names a class of the optional package cryptography.
+# pyright: reportUnknownMemberType=false
 
 import base64
 import json
