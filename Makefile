@@ -57,7 +57,9 @@ clean: ## Remove what the build made (not your data)
 
 .venv/.run-installed: requirements/run.txt server/pyproject.toml sdk/python/pyproject.toml | .venv/bin/python
 	@echo "Installing the server (once; a minute or two, mostly downloads)"
-	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --require-hashes -r requirements/run.txt | sed -n 's/^Collecting /  /p'
+	@{ $(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements/run.txt \
+	  || echo failed > .venv/.failed; } | sed -n 's/^Collecting \([^ ]*\).*/  \1/p'
+	@if [ -e .venv/.failed ]; then rm .venv/.failed; exit 1; fi
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps -e server -e sdk/python
 	@touch $@
 

@@ -63,7 +63,7 @@ def test_the_printed_lines_transcribe_the_sample(tmp_path: Path) -> None:
     for start in ("id=$(curl", "VOCAFUSE_DATA_DIR="):
         line = next(line for line in lines if line.startswith(start))
         result = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True)
-        assert "typography" in result.stdout, result
+        assert "block books" in result.stdout, result
     assert server.stop() == 0
 
 
