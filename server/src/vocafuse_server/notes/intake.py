@@ -1,6 +1,7 @@
 """Taking audio in: from a stream into the object store, with its size and its kind checked on the way."""
 
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -18,8 +19,11 @@ class ArrivedAudio:
     size_bytes: int
 
 
-async def receive_audio(objects: Objects, chunks: AsyncIterable[bytes], *, max_bytes: int) -> ArrivedAudio:
-    """Stream audio into the store.
+@asynccontextmanager
+async def received_audio(
+    objects: Objects, chunks: AsyncIterable[bytes], *, max_bytes: int
+) -> AsyncGenerator[ArrivedAudio]:
+    """Stream audio into the store for the block to make it a note's; if the block fails, it is removed.
 
     Raises:
         PayloadTooLarge: There is more than `max_bytes`; noticed as it streams.
@@ -29,7 +33,11 @@ async def receive_audio(objects: Objects, chunks: AsyncIterable[bytes], *, max_b
     key = f"incoming/{uuid4()}"
     stream = _CheckedStream(chunks, max_bytes)
     await objects.write(key, aiter(stream))
-    return ArrivedAudio(key, stream.container(), stream.size_bytes)
+    try:
+        yield ArrivedAudio(key, stream.container(), stream.size_bytes)
+    except BaseException:
+        await objects.delete(key)
+        raise
 
 
 class _CheckedStream:

@@ -17,7 +17,7 @@ from vocafuse_server.dialects.v1.schemas import NoteDetail, RequestBody, note_de
 from vocafuse_server.dialects.v1.upload_details import extension_of, upload_source
 from vocafuse_server.dialects.v1.vocabulary import Spelling
 from vocafuse_server.notes import service
-from vocafuse_server.notes.intake import receive_audio
+from vocafuse_server.notes.intake import received_audio
 from vocafuse_server.notes.tags import check_custom_tags
 
 _CHUNK_BYTES = 256 * 1024
@@ -76,17 +76,12 @@ async def upload_in_one_step(
             client_ip=request.client.host if request.client else None,
             user_agent=request.headers.get("user-agent"),
         )
-        audio = await receive_audio(
-            context.objects, _chunks(file), max_bytes=context.settings.max_upload_bytes
-        )
-    try:
-        note = await service.create_note(session, new, now=context.clock())
-        note = await service.finish_upload(
-            session, context.objects, context.queue, note_id=note.id, audio=audio, now=context.clock()
-        )
-    except BaseException:
-        await context.objects.delete(audio.key)
-        raise
+        limit = context.settings.max_upload_bytes
+        async with received_audio(context.objects, _chunks(file), max_bytes=limit) as audio:
+            note = await service.create_note(session, new, now=context.clock())
+            note = await service.finish_upload(
+                session, context.objects, context.queue, note_id=note.id, audio=audio, now=context.clock()
+            )
     return note_detail(note, words, bucket=context.objects.bucket)
 
 

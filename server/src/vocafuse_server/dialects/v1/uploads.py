@@ -19,7 +19,7 @@ from vocafuse_server.dialects.v1.upload_details import extension_of, upload_sour
 from vocafuse_server.dialects.v1.vocabulary import VOICENOTES
 from vocafuse_server.notes import service
 from vocafuse_server.notes.errors import UploadInterrupted
-from vocafuse_server.notes.intake import receive_audio
+from vocafuse_server.notes.intake import received_audio
 from vocafuse_server.notes.tags import check_custom_tags
 from vocafuse_server.storage.upload_urls import UrlCheck
 
@@ -72,18 +72,17 @@ async def put_audio(
     known_id = _check_signature(context, note_id, expires=expires, signature=signature)
     async with context.database.transaction() as session:
         await service.awaiting_audio(session, known_id)
+    limit = _max_bytes(request, context)
     try:
-        audio = await receive_audio(context.objects, request.stream(), max_bytes=_max_bytes(request, context))
-    except ClientDisconnect as error:
-        raise UploadInterrupted from error
-    try:
-        async with context.database.transaction() as session:
+        async with (
+            received_audio(context.objects, request.stream(), max_bytes=limit) as audio,
+            context.database.transaction() as session,
+        ):
             await service.finish_upload(
                 session, context.objects, context.queue, note_id=known_id, audio=audio, now=context.clock()
             )
-    except BaseException:
-        await context.objects.delete(audio.key)
-        raise
+    except ClientDisconnect as error:
+        raise UploadInterrupted from error
     return Response(status_code=200)
 
 
