@@ -1,7 +1,7 @@
 """The link between a supervisor and the processes it starts: one socket each.
 
 The child says "ready" on it once; when the supervisor dies, however it dies, the child reads the
-end of the stream and stops too, so that no process is left behind.
+end of the stream and stops too. (Postgres knows no such link; the next start takes it over.)
 """
 
 import asyncio

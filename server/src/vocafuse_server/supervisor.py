@@ -172,13 +172,13 @@ class Supervisor:
         self._children: list[_Child] = []
 
     async def run(self) -> None:
-        """Start everything, keep it running until SIGINT or SIGTERM, stop everything.
+        """Start everything, keep it running until SIGINT, SIGTERM or SIGHUP, stop everything.
 
         Raises:
             StartupError: Something can't be started; what was started has been stopped again.
         """
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._stop_or_kill)
         with listen(self._settings.host, self._settings.port) as listener:
             port = int(listener.getsockname()[1])
