@@ -1,15 +1,59 @@
 """Serving the app: one uvicorn server in this process."""
 
 import asyncio
+import json
 import socket
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from vocafuse_server.app import create_app
+from vocafuse_server.core.errors import InvalidRequest
 from vocafuse_server.core.settings import Settings
 from vocafuse_server.supervised import SupervisorLink
 
 _DRAIN_S = 10
+MAX_HEAD_BYTES = 64 * 1024
+_BODY = json.dumps(
+    {
+        "error": {
+            "code": InvalidRequest.code,
+            "name": InvalidRequest.name,
+            "type": InvalidRequest.type,
+            "message": "The request's line and headers are too large.",
+            "details": {"max_bytes": MAX_HEAD_BYTES},
+            "request_id": None,
+        }
+    }
+).encode()
+_HEAD_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: application/json\r\n"
+    b"Connection: close\r\nContent-Length: " + str(len(_BODY)).encode() + b"\r\n\r\n" + _BODY
+)
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """The HTTP protocol with a limit on the head of a request, which the parser itself does not have."""
+
+    _head_bytes = 0
+    _in_head = True
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self._in_head:
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self.transport.write(_HEAD_TOO_LARGE)
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        self._head_bytes, self._in_head = 0, True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        super().on_headers_complete()
 
 
 class _Server(uvicorn.Server):
@@ -45,7 +89,7 @@ async def serve_api(
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_DRAIN_S,
-        h11_max_incomplete_event_size=64 * 1024,
+        http=BoundedHttp,
     )
     server = _Server(config, link)
 

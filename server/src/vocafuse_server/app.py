@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -21,12 +22,27 @@ from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.core.settings import Settings
 from vocafuse_server.dialects import operations
 from vocafuse_server.dialects.context import AppContext
-from vocafuse_server.dialects.request_log import RequestLog
+from vocafuse_server.dialects.request_log import CrashAnswer, RequestLog
 from vocafuse_server.dialects.v1 import errors, notes, tokens, uploads, webhooks
 from vocafuse_server.dialects.v1.vocabulary import RECORDINGS, VOICENOTES
 from vocafuse_server.storage.objects import open_objects
 from vocafuse_server.storage.outbound import AddressGuard
 from vocafuse_server.storage.upload_urls import UploadUrlSigner
+
+
+class Api(FastAPI):
+    """FastAPI, but for the answers to requests it can't read: those have this API's own shape."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The API's description, without the 422 that FastAPI announces and this API never sends."""
+        if self.openapi_schema is None:
+            schema = super().openapi()
+            for operations in schema["paths"].values():
+                for operation in operations.values():
+                    operation["responses"].pop("422", None)
+            for name in ("HTTPValidationError", "ValidationError"):
+                schema["components"]["schemas"].pop(name, None)
+        return super().openapi()
 
 
 def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now) -> FastAPI:
@@ -49,7 +65,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         yield
         await database.close()
 
-    app = FastAPI(
+    app = Api(
         title="VocaFuse server",
         version=__version__,
         summary="Voice notes: upload audio, get a transcript, a signed webhook, a searchable archive.",
@@ -62,6 +78,8 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         app.include_router(notes.notes_router(vocabulary))
     for kind in (ApiError, HTTPException, RequestValidationError, ClientDisconnect):
         app.add_exception_handler(kind, _render)
+    # From here on the later one is the outer one.
+    app.add_middleware(CrashAnswer, respond=_respond)
     # Any page may call the API: what it can do is in the credentials it sends, never in a cookie.
     app.add_middleware(
         CORSMiddleware,
@@ -70,7 +88,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         allow_headers=["*"],
         expose_headers=["X-Request-Id", "Retry-After"],
     )
-    app.add_middleware(RequestLog, crash_response=_crash_response)
+    app.add_middleware(RequestLog)
     return app
 
 
@@ -78,5 +96,5 @@ async def _render(request: Request, error: Exception) -> Response:
     return errors.render(request, error)
 
 
-def _crash_response(scope: Scope) -> Response:
-    return errors.render(Request(scope), ApiError())
+def _respond(scope: Scope, error: ApiError) -> Response:
+    return errors.render(Request(scope), error)

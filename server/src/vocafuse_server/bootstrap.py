@@ -30,12 +30,12 @@ class Bootstrap:
 
 
 async def bootstrap(settings: Settings, database_url: str) -> Bootstrap:
-    """Make the first tenant if the database has none, and keep the credentials file true."""
+    """Make the default tenant if the database doesn't have it, and keep the credentials file true."""
     path = settings.data_dir / CREDENTIALS_FILE
     database = Database(database_url, pool_size=1)
     try:
         async with database.transaction() as session:
-            if await queries.any_tenant(session):
+            if await queries.default_tenant_exists(session):
                 return Bootstrap(_refresh(path, settings.base_url), created=None)
             created = await service.create_tenant(
                 session,
@@ -43,6 +43,7 @@ async def bootstrap(settings: Settings, database_url: str) -> Bootstrap:
                 plan=Plan.ENTERPRISE,
                 key_pair=_first_key_pair(settings),
                 now=utc_now(),
+                is_default=True,
             )
             # Written before the commit: a tenant whose secret nobody knows would be of no use.
             _write(path, _credentials(settings.base_url, created))

@@ -50,6 +50,8 @@ def main() -> None:
     except (StartupError, WeightsError, DecoderUnavailable, TranscriptionError) as error:
         Console(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {error}", highlight=False)
         sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 @app.callback(invoke_without_command=True)
@@ -112,6 +114,8 @@ def tenants_create(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Make an account and its first key pair. The secret is shown this once."""
+    if not name.strip():
+        raise typer.BadParameter("must not be empty", param_hint="--name")
     settings = _settings()
     with database_of(settings) as database_url:
         run_migrations(database_url)
@@ -179,6 +183,11 @@ def _greet(settings: Settings, known: Bootstrap) -> None:
         out.print(f"  {_curl_line(settings, pair.api_key, pair.api_secret)}\n", markup=False)
     elif known.credentials_file is not None:
         out.print(f"  The key pair is in {known.credentials_file}\n")
+    else:
+        out.print(
+            "  The first tenant's key pair is not known here any more; `vocafuse-server tenants create`"
+        )
+        out.print("  makes another tenant.\n")
     out.print("Transcribe a sample with the command line client:\n")
     out.print(f"  {_client_line(settings)}\n", markup=False)
 

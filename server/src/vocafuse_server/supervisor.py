@@ -28,6 +28,7 @@ _READY_TIMEOUT_S = 120.0
 # A little longer than the processes give themselves.
 _STOP_TIMEOUT_S = 30.0
 _MAX_RESTART_DELAY_S = 30.0
+_POSTGRES_CHECK_S = 1.0
 # A process that ran this long before it ended is restarted at once.
 _HEALTHY_S = 60.0
 LOCK_FILE = "supervisor.lock"
@@ -83,7 +84,7 @@ def listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         raise StartupError(
-            f"Can't listen on {host} port {port} ({os.strerror(error.errno or 0)}):"
+            f"Can't listen on {host} port {port} ({error.strerror or error}):"
             " set VOCAFUSE_PORT or VOCAFUSE_HOST to something else."
         ) from error
 
@@ -227,12 +228,20 @@ class Supervisor:
                 watchers = [asyncio.create_task(self._keep_running(child)) for child in self._children]
                 if postgres is not None:
                     watchers.append(asyncio.create_task(self._keep_postgres(postgres)))
-                await self._stopping.wait()
+                await self._until_stopped(watchers)
                 self._report("Stopping")
         finally:
             for watcher in watchers:
                 watcher.cancel()
             await asyncio.gather(*(child.stop() for child in self._children))
+
+    async def _until_stopped(self, watchers: Sequence[asyncio.Task[None]]) -> None:
+        """Wait until somebody asks to stop; a watcher never ends, so one that does has crashed."""
+        stopping = asyncio.create_task(self._stopping.wait())
+        done, _ = await asyncio.wait([stopping, *watchers], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        for task in done:
+            task.result()
 
     async def _unless_stopped(self, work: Awaitable[object]) -> bool:
         """Whether the work came to its end before somebody asked to stop."""
@@ -242,7 +251,7 @@ class Supervisor:
         stopping.cancel()
         if not task.done():
             task.cancel()
-            await asyncio.wait([task])
+            await asyncio.gather(task, return_exceptions=True)
             return False
         task.result()
         return True
@@ -258,16 +267,24 @@ class Supervisor:
             await asyncio.sleep(delay_s)
             try:
                 await child.start()
-            except StartupError as error:
+            except (StartupError, OSError) as error:
                 log.error("process did not start", process=child.name, reason=str(error))
                 child.signal(signal.SIGKILL)
 
     async def _keep_postgres(self, postgres: EmbeddedPostgres) -> None:
+        """Start the database again whenever it ends.
+
+        That can take several tries: what a killed server left running holds its memory for a while.
+        """
         while True:
-            await asyncio.sleep(1)
-            if postgres.exit_code is not None:
-                log.error("the database ended and is started again", exit_code=postgres.exit_code)
+            await asyncio.sleep(_POSTGRES_CHECK_S)
+            if not postgres.has_ended:
+                continue
+            log.error("the database ended and is started again")
+            try:
                 await asyncio.to_thread(postgres.start)
+            except StartupError as error:
+                log.error("the database did not start and is tried again", reason=str(error))
 
     def _stop_or_kill(self) -> None:
         """The first Ctrl-C asks; a second one insists."""

@@ -31,6 +31,7 @@ _DRAIN_S = 20.0
 _DECODE_S = 15
 # How soon a job is noticed whose time comes; new ones announce themselves.
 _POLL_S = 1.0
+_MAINTENANCE_IN_FLIGHT = 4
 
 
 async def run_worker(settings: Settings, database_url: str, *, link: SupervisorLink | None = None) -> None:
@@ -44,12 +45,10 @@ async def run_worker(settings: Settings, database_url: str, *, link: SupervisorL
         register_tasks(app, contexts)
         async with app.open_async():
             workers = [
-                asyncio.create_task(
-                    _run_queues(app, [Queue.TRANSCRIPTION], settings.transcriptions_in_flight)
-                ),
-                asyncio.create_task(
-                    _run_queues(app, [Queue.WEBHOOKS, Queue.MAINTENANCE], settings.webhooks_in_flight)
-                ),
+                asyncio.create_task(_run_queue(app, Queue.TRANSCRIPTION, settings.transcriptions_in_flight)),
+                asyncio.create_task(_run_queue(app, Queue.WEBHOOKS, settings.webhooks_in_flight)),
+                # By itself, so that the sweep for lost jobs never waits behind slow receivers.
+                asyncio.create_task(_run_queue(app, Queue.MAINTENANCE, _MAINTENANCE_IN_FLIGHT)),
             ]
             if link is not None:
                 link.ready()
@@ -67,10 +66,10 @@ async def run_worker(settings: Settings, database_url: str, *, link: SupervisorL
             raise result
 
 
-async def _run_queues(app: App, queues: list[Queue], concurrency: int) -> None:
+async def _run_queue(app: App, queue: Queue, concurrency: int) -> None:
     await app.run_worker_async(
-        queues=[queue.value for queue in queues],
-        name="+".join(queues),
+        queues=[queue.value],
+        name=queue.value,
         concurrency=concurrency,
         install_signal_handlers=False,
         delete_jobs="successful",

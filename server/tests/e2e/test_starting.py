@@ -1,21 +1,34 @@
 """Starting and stopping: what is kept, and how each thing that can go wrong is told."""
 
+import contextlib
+import json
+import os
 import signal
 import socket
 import stat
 import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx2
+import psycopg
 import pytest
 from support.clips import AUDIO
 from support.running_server import COMMAND, Server, server_environment
+from support.waiting import wait_until
+
+from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
 
 pytestmark = pytest.mark.xdist_group("e2e-starting")
 
 
 @pytest.fixture
-def stopped(tmp_path: Path) -> Server:
-    return Server(tmp_path / "data")
+def stopped(tmp_path: Path) -> Iterator[Server]:
+    """A server that has never run."""
+    server = Server(tmp_path / "data")
+    yield server
+    server.close()
 
 
 def refused(environment: dict[str, str], *arguments: str) -> str:
@@ -84,6 +97,53 @@ def test_a_killed_server_starts_again(stopped: Server) -> None:
     stopped.start()  # takes the data directory's lock and the leftover database over
     with stopped.client() as client:
         assert client.voicenotes.list().total == 0
+    assert stopped.stop() == 0
+
+
+def test_a_tenant_made_before_the_first_start_is_not_the_first_tenant(stopped: Server) -> None:
+    made = json.loads(stopped.run("tenants", "create", "--name", "Early", "--json").stdout)
+    stopped.start()
+    assert stopped.credentials["tenant_id"] != made["tenant_id"]
+    assert stopped.credentials["api_secret"] in stopped.greeting
+    assert stopped.stop() == 0
+
+
+def compute(url: str) -> None:
+    """Keep one of the database's processes busy for some seconds."""
+    with psycopg.connect(url) as connection:
+        connection.execute("SELECT sum(g) FROM generate_series(1, 20000000) g")
+
+
+def test_a_killed_database_comes_back_also_when_it_was_busy(stopped: Server) -> None:
+    stopped.start()
+    folder = stopped.data_dir / "postgres"
+    postmaster = int((folder / "postmaster.pid").read_text().splitlines()[0])
+    url = EmbeddedPostgres(folder).url()
+    # What is computing doesn't notice at once that its server is gone, and holds its memory meanwhile.
+    with ThreadPoolExecutor(1) as thread, psycopg.connect(url, autocommit=True) as onlooker:
+        thread.submit(compute, url)
+        busy = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT sum%' AND state = 'active'"
+        wait_until(lambda: onlooker.execute(busy).fetchone() == (1,))
+        os.kill(postmaster, signal.SIGKILL)
+        wait_until(lambda: httpx2.get(f"{stopped.origin}/readyz").status_code == 503)
+        wait_until(lambda: httpx2.get(f"{stopped.origin}/readyz").status_code == 200)
+    with stopped.client() as client:
+        note = client.voicenotes.upload(AUDIO / "harvard-birch-canoe.wav")
+        assert client.voicenotes.wait(note.id, timeout=60)["status"] == "transcribed"
+    assert stopped.stop() == 0
+
+
+def test_a_request_with_an_endless_head_is_cut(stopped: Server) -> None:
+    stopped.start()
+    port = int(stopped.origin.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: ")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(400):
+                connection.sendall(b"a" * 64 * 1024)
+        with contextlib.suppress(ConnectionError):
+            assert connection.recv(64).startswith(b"HTTP/1.1 431 ")
+    assert httpx2.get(f"{stopped.origin}/healthz", headers={"X-Long": "a" * 30_000}).status_code == 200
     assert stopped.stop() == 0
 
 

@@ -8,7 +8,6 @@ import random
 import string
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import httpx2
@@ -16,6 +15,7 @@ import pytest
 from support.clips import AUDIO, english_clips, word_error_rate
 from support.listener import Listener
 from support.running_server import Server
+from support.waiting import wait_until
 
 from vocafuse import (
     AccessToken,
@@ -233,11 +233,7 @@ def test_deleting_a_note_leaves_nothing_of_it(server: Server, client: Client, li
     told = listener.next().payload["voicenote"]
     assert (told["id"], told["status"]) == (note.id, "completed")
     client.webhooks.delete(webhook.id)
-    deadline = threading.Event()
-    for _ in range(200):  # the audio goes by a job of its own, a moment later
-        if not stored.exists() or deadline.wait(0.05):
-            break
-    assert not stored.exists()
+    wait_until(lambda: not stored.exists())  # by a job of its own, a moment later
 
 
 def test_an_upload_cut_half_way_can_be_repeated_on_the_same_url(server: Server, client: Client) -> None:

@@ -82,6 +82,7 @@ async def test_a_missing_user_id_is_told_as_published(api: Api, account: Account
         ("expires_in", True),
         ("scopes", "voicenotes:read"),
         ("scopes", ["nonsense"]),
+        ("scopes", []),
     ],
 )
 async def test_unusable_token_fields_are_named(api: Api, account: Account, field: str, value: object) -> None:

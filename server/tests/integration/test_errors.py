@@ -4,9 +4,14 @@ import math
 from typing import cast
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as given_settings
 from hypothesis import strategies as st
-from support.app import Account, Api
+from sqlalchemy import text
+from support.app import Account, Api, SettableClock, running_app
+
+from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
+from vocafuse_server.core.settings import Settings
 
 SHAPE = {"code", "name", "type", "message", "details", "request_id"}
 
@@ -86,7 +91,34 @@ async def test_a_huge_json_body_is_refused_as_it_comes(api: Api, account: Accoun
         assert (answer.status_code, answer.json()["error"]["code"]) == (413, 2004)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_a_crash_is_a_bare_answer_that_browsers_can_read(api: Api, account: Account) -> None:
+    async with api.context.database.transaction() as session:
+        await session.execute(text("ALTER TABLE notes RENAME TO elsewhere"))
+    headers = {**account.headers, "Origin": "https://app.example.com"}
+    answer = await api.http.get("/v1/voicenotes", headers=headers)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["details"]) == (500, 5001, {})
+    assert "notes" not in error["message"]
+    assert error["request_id"] == answer.headers["X-Request-Id"]
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+async def test_a_database_that_is_away_is_told_as_such(
+    cluster: EmbeddedPostgres, settings: Settings, clock: SettableClock
+) -> None:
+    nowhere = cluster.url("missing")
+    async with running_app(settings, nowhere, clock) as api:
+        keys = {"X-VocaFuse-API-Key": "k", "X-VocaFuse-API-Secret": "s"}
+        answer = await api.http.get("/v1/voicenotes", headers=keys)
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"], error["name"]) == (503, 5003, "SERVICE_UNAVAILABLE")
+        assert answer.headers["Retry-After"] == "1"
+        ready = await api.http.get("/readyz")
+        assert (ready.status_code, ready.json()["database"]) == (503, "unavailable")
+        assert (await api.http.get("/healthz")).status_code == 200
+
+
+@given_settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     path=st.sampled_from(["/v1/token", "/v1/upload", "/v1/webhooks"]),
     body=st.dictionaries(fields, json_values, max_size=5),
@@ -99,7 +131,7 @@ async def test_no_body_crashes_a_route(
         assert_is_error_body(answer.status_code, answer.json())
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given_settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     path=st.sampled_from(["/v1/voicenotes", "/v1/recordings", "/v1/webhooks"]),
     query=st.dictionaries(

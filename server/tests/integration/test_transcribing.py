@@ -13,7 +13,7 @@ from vocafuse_server.audio.limits import DecoderLimits
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.ids import NoteId, parse_uuid
 from vocafuse_server.core.queue import JobQueue
-from vocafuse_server.jobs.tasks import MAX_TRANSCRIPTION_ATTEMPTS, run_transcription
+from vocafuse_server.jobs.tasks import MAX_TRANSCRIPTION_ATTEMPTS, MAX_TRANSCRIPTION_STARTS, run_transcription
 from vocafuse_server.notes import service
 from vocafuse_server.notes.models import Note, NoteStatus
 from vocafuse_server.notes.transcribing import TranscribingContext, transcribe_note
@@ -87,6 +87,15 @@ async def test_a_note_that_is_too_long_fails_with_a_reason(
     assert answer.json()["error"]["code"] == 3003
     assert note.failure_message
     assert note.failure_message in answer.json()["error"]["message"]
+
+
+async def test_a_note_that_keeps_ending_the_worker_is_given_up(
+    api: Api, account: Account, context: TranscribingContext
+) -> None:
+    note_id = await upload(api, account, "whats-the-weather-like.wav")
+    await run_transcription(context, note_id, attempt=MAX_TRANSCRIPTION_STARTS + 1)
+    note = await reload(context.database, note_id)
+    assert (note.status, note.failure_code) == (NoteStatus.FAILED, "TRANSCRIPTION_ERROR")
 
 
 async def test_what_never_works_is_tried_and_then_given_up(

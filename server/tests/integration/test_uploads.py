@@ -175,6 +175,17 @@ async def test_a_form_without_a_file_says_so(api: Api, account: Account) -> None
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
 
 
+@pytest.mark.parametrize(
+    "literal", ["NaN", "-Infinity", "1e999", '"\\u0000"', '"\\ud800"', "[" * 30 + "]" * 30]
+)
+async def test_metadata_that_cannot_be_kept_is_refused(api: Api, account: Account, literal: str) -> None:
+    content = f'{{"file_name": "a.wav", "sdk_metadata": {{"a": {literal}}}}}'
+    headers = {**account.headers, "Content-Type": "application/json"}
+    answer = await api.http.post("/v1/upload", headers=headers, content=content)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, 2003)
+    assert answer.json()["error"]["details"]["field"] == "sdk_metadata"
+
+
 async def test_no_note_without_its_job_and_no_job_without_its_note(
     api: Api, account: Account, database: Database
 ) -> None:

@@ -68,15 +68,23 @@ class Server:
         self._process.stdout.close()
         return self._process.wait(timeout=60)
 
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
+    def close(self) -> None:
+        """Leave nothing running, whatever the test did."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            assert self._process.stdout is not None
+            self._process.stdout.close()
 
     @property
     def credentials(self) -> dict[str, str]:
         found: dict[str, str] = json.loads((self.data_dir / "credentials.json").read_text())
         return found
+
+    @property
+    def origin(self) -> str:
+        """Where the server listens, e.g. `http://127.0.0.1:8000`."""
+        return self.credentials["base_url"].removesuffix("/v1")
 
     def client(self) -> Client:
         """A client of the first tenant."""

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, text
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vocafuse_server.core.database import Base, JsonObject
@@ -25,12 +25,17 @@ class Tenant(Base):
     """An account: everything else belongs to one."""
 
     __tablename__ = "tenants"
+    __table_args__ = (
+        Index("uq_tenants_default", "is_default", unique=True, postgresql_where=text("is_default")),
+    )
 
     id: Mapped[TenantId] = mapped_column(primary_key=True)
     name: Mapped[str]
     email: Mapped[str | None]
     plan: Mapped[Plan]
     status: Mapped[str] = mapped_column(server_default=text("'active'"))
+    is_default: Mapped[bool] = mapped_column(server_default=text("false"))
+    """The tenant made at the first start of a server; at most one is."""
     settings: Mapped[JsonObject] = mapped_column(server_default=text("'{}'::jsonb"))
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

@@ -26,6 +26,6 @@ async def tenant_is_active(session: AsyncSession, tenant_id: TenantId) -> bool:
     )
 
 
-async def any_tenant(session: AsyncSession) -> bool:
-    """Whether the database has a tenant at all."""
-    return bool(await session.scalar(select(exists().select_from(Tenant))))
+async def default_tenant_exists(session: AsyncSession) -> bool:
+    """Whether the database has the tenant that a first start makes."""
+    return bool(await session.scalar(select(exists().where(Tenant.is_default))))

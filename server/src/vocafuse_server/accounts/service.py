@@ -27,10 +27,23 @@ class NewTenant:
 
 
 async def create_tenant(
-    session: AsyncSession, *, name: str, plan: Plan, key_pair: KeyPair, now: datetime
+    session: AsyncSession,
+    *,
+    name: str,
+    plan: Plan,
+    key_pair: KeyPair,
+    now: datetime,
+    is_default: bool = False,
 ) -> NewTenant:
     """Make a tenant and its first key pair, which holds every scope."""
-    tenant = Tenant(id=TenantId(new_uuid()), name=name, plan=plan, created_at=now, updated_at=now)
+    tenant = Tenant(
+        id=TenantId(new_uuid()),
+        name=name,
+        plan=plan,
+        is_default=is_default,
+        created_at=now,
+        updated_at=now,
+    )
     session.add(tenant)
     await session.flush()
     session.add(

@@ -10,10 +10,12 @@ import psycopg
 from sqlalchemy import JSON, DateTime, Enum, MetaData, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeEngine
 
+from vocafuse_server.core.errors import ServiceUnavailable
 from vocafuse_server.core.ids import ApiKeyId, DeliveryId, NoteId, TenantId, TranscriptionId, WebhookId
 
 JsonObject = dict[str, Any]
@@ -78,9 +80,16 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[AsyncSession]:
-        """A session in one transaction: committed when the block ends, rolled back when it raises."""
-        async with self._sessions.begin() as session:
-            yield session
+        """A session in one transaction: committed when the block ends, rolled back when it raises.
+
+        Raises:
+            ServiceUnavailable: The database can't be reached, or no connection comes free in time.
+        """
+        try:
+            async with self._sessions.begin() as session:
+                yield session
+        except (OperationalError, InterfaceError, TimeoutError) as error:
+            raise ServiceUnavailable from error
 
     async def ping(self) -> None:
         """Raise if the database doesn't answer."""

@@ -76,7 +76,8 @@ class EmbeddedPostgres:
         ]
         for option in self._options:
             arguments += ["-c", option]
-        with self.log_file.open("wb") as output:
+        descriptor = os.open(self.log_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as output:
             self._process = subprocess.Popen(
                 arguments,
                 stdin=subprocess.DEVNULL,
@@ -98,9 +99,9 @@ class EmbeddedPostgres:
                 connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name)))
 
     @property
-    def exit_code(self) -> int | None:
-        """The exit code of the server that `start` started, None while it runs."""
-        return None if self._process is None else self._process.poll()
+    def has_ended(self) -> bool:
+        """Whether there is no server that `start` started, or no longer."""
+        return self._process is None or self._process.poll() is not None
 
     def is_running(self) -> bool:
         """Whether a server, ours or another process's, runs on this folder."""
@@ -133,9 +134,11 @@ class EmbeddedPostgres:
     def _prepare_folders(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._socket_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._user is not None:
+            _ensure_service_user(self._user)
+        _check_owner(self._socket_dir, self._user)
         if self._user is None:
             return
-        _ensure_service_user(self._user)
         for owned in (self.folder, self._socket_dir):
             shutil.chown(owned, self._user)
         for reached in (self.folder, self._socket_dir, self._programs):
@@ -167,7 +170,7 @@ class EmbeddedPostgres:
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_TIMEOUT_S
         while time.monotonic() < deadline:
-            if self.exit_code is not None:
+            if self.has_ended:
                 said = _last_line(self.log_file.read_text(errors="replace"))
                 raise StartupError(f"Postgres did not start: {said} (its log is {self.log_file})")
             try:
@@ -189,7 +192,7 @@ class EmbeddedPostgres:
         log.info("stopping a database server left over from an earlier run", pid=pid)
         os.kill(pid, signal.SIGINT)
         deadline = time.monotonic() + _STOP_TIMEOUT_S
-        while _is_postgres(pid):
+        while _is_postgres_on(self.folder, pid):
             if time.monotonic() > deadline:
                 raise StartupError(
                     f"A Postgres from an earlier run (process {pid}) does not stop; stop it by hand."
@@ -201,7 +204,7 @@ class EmbeddedPostgres:
             pid = int((self.folder / "postmaster.pid").read_text().split("\n", 1)[0])
         except (FileNotFoundError, PermissionError, ValueError):
             return None
-        return pid if _is_postgres(pid) else None
+        return pid if _is_postgres_on(self.folder, pid) else None
 
 
 def _programs() -> Path:
@@ -220,6 +223,20 @@ def _socket_dir(folder: Path) -> Path:
         return beside
     digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"vocafuse-{os.geteuid()}-{digest}"
+
+
+def _check_owner(folder: Path, user: str | None) -> None:
+    """Make sure that a socket's folder is ours alone: whoever reaches the socket is let in.
+
+    One in the shared temporary folder could have been made by somebody else beforehand.
+    """
+    found = folder.lstat()
+    ours = {os.geteuid()} if user is None else {os.geteuid(), pwd.getpwnam(user).pw_uid}
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in ours:
+        raise StartupError(
+            f"The folder {folder} for the database's socket belongs to somebody else: remove it."
+        )
+    folder.chmod(0o700)
 
 
 def _ensure_service_user(name: str) -> None:
@@ -262,11 +279,11 @@ def _let_through(path: Path) -> None:
             )
 
 
-def _is_postgres(pid: int) -> bool:
-    """Whether this process is a live Postgres server; a recycled process id is not."""
+def _is_postgres_on(folder: Path, pid: int) -> bool:
+    """Whether this process is a live Postgres server of this cluster; a recycled process id is not."""
     try:
         process = psutil.Process(pid)
-        return process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE
+        return str(folder) in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 

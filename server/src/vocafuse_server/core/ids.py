@@ -20,9 +20,8 @@ def new_uuid() -> UUID:
 
 def parse_uuid(text: str) -> UUID | None:
     """The UUID written in `text`, or None: an id of any other form is simply unknown."""
-    if len(text) != 36:
-        return None
     try:
-        return UUID(text)
+        found = UUID(text)
     except ValueError:
         return None
+    return found if str(found) == text.lower() else None

@@ -13,12 +13,14 @@ log = get_logger(__name__)
 router = APIRouter(tags=["operations"])
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
 async def healthz() -> dict[str, str]:
     """The process is alive."""
     return {"status": "ok"}
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses={503: {"description": "Something isn't ready; says what"}})
 async def readyz(context: Context) -> JSONResponse:
     """Database, storage and model are there: notes that are sent now get transcribed."""

@@ -1,5 +1,6 @@
-"""The outermost layer of the app: request ids, one log line a request, and a bare 500 for a crash."""
+"""The outermost layers of the app: request ids, one log line a request, and a bare answer for a crash."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -8,23 +9,20 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from vocafuse_server.core.errors import ApiError, ServiceUnavailable
 from vocafuse_server.core.ids import new_uuid
 from vocafuse_server.core.logging import get_logger
 
 log = get_logger(__name__)
 
+ErrorResponse = Callable[[Scope, ApiError], Response]
+
 
 class RequestLog:
-    """Gives every request an id and writes what came of it.
+    """Gives every request an id and writes what came of it."""
 
-    Args:
-        app: What answers.
-        crash_response: Makes the answer to a request that raised.
-    """
-
-    def __init__(self, app: ASGIApp, crash_response: Callable[[Scope], Response]) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._crash_response = crash_response
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -44,17 +42,46 @@ class RequestLog:
                 MutableHeaders(scope=message)["X-Request-Id"] = request_id
             await send(message)
 
+        await self._app(scope, receive, send_with_id)
+        log.info(
+            "request",
+            method=scope["method"],
+            path=scope["path"],
+            status=status,
+            duration_ms=round((time.perf_counter() - started) * 1000, 1),
+        )
+
+
+class CrashAnswer:
+    """Answers a request that raised with a bare 500; what it raised is in the log alone.
+
+    Inside the layer that adds CORS headers, so that browsers can read this answer too.
+
+    Args:
+        app: What may crash.
+        respond: Makes the answer to an error.
+    """
+
+    def __init__(self, app: ASGIApp, respond: ErrorResponse) -> None:
+        self._app = app
+        self._respond = respond
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def send_noting(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
         try:
-            await self._app(scope, receive, send_with_id)
+            await self._app(scope, receive, send_noting)
         except Exception:  # The request's edge: whatever it is, the client gets a bare 500.
-            log.exception("request crashed", method=scope["method"], path=scope["path"])
-            if status == 0:
-                await self._crash_response(scope)(scope, receive, send_with_id)
-        finally:
-            log.info(
-                "request",
-                method=scope["method"],
-                path=scope["path"],
-                status=status,
-                duration_ms=round((time.perf_counter() - started) * 1000, 1),
-            )
+            log.exception("request crashed", method=scope.get("method"), path=scope.get("path"))
+            answer = ApiError()
+        except asyncio.CancelledError:  # The server stops and has waited long enough.
+            answer = ServiceUnavailable("The server is stopping. Try again in a moment.")
+        else:
+            return
+        if not started:
+            await self._respond(scope, answer)(scope, receive, send)

@@ -19,6 +19,8 @@ log = get_logger(__name__)
 # A note is given up after this many tries at about 1, 2, 4 and 8 s: long enough for a restart of
 # the store or the database, short enough for a person who waits.
 MAX_TRANSCRIPTION_ATTEMPTS = 5
+# A note whose job was begun this often and never came to an end is what ends the worker.
+MAX_TRANSCRIPTION_STARTS = 10
 _MAX_ATTEMPTS = 20
 _MAX_WAIT_S = 300
 _HEARTBEAT_GRACE_S = 30
@@ -69,6 +71,10 @@ def register_tasks(app: App, contexts: JobContexts) -> None:
 
 
 async def run_transcription(context: TranscribingContext, note_id: NoteId, *, attempt: int) -> None:
+    if attempt > MAX_TRANSCRIPTION_STARTS:
+        log.error("note given up, because its job keeps ending the worker", note_id=str(note_id))
+        await fail_note(context, note_id, code="TRANSCRIPTION_ERROR", message=GAVE_UP_MESSAGE)
+        return
     try:
         await transcribe_note(context, note_id)
     except Exception:  # A job's edge: whatever it is, the note is tried again and then ends.

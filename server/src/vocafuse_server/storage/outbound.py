@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -23,6 +23,14 @@ Address = IPv4Address | IPv6Address
 # Addresses whose last 32 bits are an IPv4 address: behind a translator (RFC 6052, RFC 8215), and the
 # deprecated IPv4-compatible ones (RFC 4291).
 _ENDS_IN_IPV4 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("::/96"))
+
+_IPV6_UNICAST = IPv6Network("2000::/3")  # All that is assigned to the internet so far.
+_SPECIAL = (
+    IPv4Network("192.0.0.0/24"),
+    IPv4Network("192.88.99.0/24"),
+    IPv6Network("2001::/23"),
+    IPv6Network("3fff::/20"),
+)
 
 
 class ForbiddenAddress(Exception):
@@ -50,6 +58,8 @@ class AddressGuard:
             raise ForbiddenAddress("is not a valid URL") from error
         if parts.scheme not in {"http", "https"} or not host:
             raise ForbiddenAddress("must be an http or https URL")
+        if port == 0:
+            raise ForbiddenAddress("must not name port 0")
         if parts.username is not None or parts.password is not None:
             raise ForbiddenAddress("must not hold a user name or password")
         await self.resolve(host, port or (443 if parts.scheme == "https" else 80))
@@ -75,7 +85,20 @@ class AddressGuard:
         candidates: Iterable[Address] = (address,) if inner is None else (address, inner)
         if any(candidate in network for candidate in candidates for network in self._allowed):
             return True
-        return inner is None and address.is_global and not address.is_multicast
+        return inner is None and _is_public(address)
+
+
+def _is_public(address: Address) -> bool:
+    """Whether an address is an ordinary one of the internet.
+
+    Python's own opinion changed from release to release, so what the registries of special addresses
+    (RFC 6890 and its successors) name is named here too.
+    """
+    if any(address in network for network in _SPECIAL):
+        return False
+    if isinstance(address, IPv6Address) and address not in _IPV6_UNICAST:
+        return False
+    return address.is_global and not address.is_multicast
 
 
 def _embedded_ipv4(address: Address) -> IPv4Address | None:

@@ -52,6 +52,8 @@ def _key_bytes(secret: str) -> bytes:
     if not secret.startswith(_PREFIX):
         return secret.encode()
     try:
-        return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+        decoded = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
     except binascii.Error:
-        return secret.encode()  # Given by the customer, and only looks like one of ours.
+        decoded = b""
+    # One given by the customer may only look like one of ours.
+    return decoded or secret.encode()

@@ -42,6 +42,8 @@ def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatc
         ("VOCAFUSE_ALLOW_PRIVATE_NETWORKS", "everything"),
         ("VOCAFUSE_SIGNING_KEY", "short"),
         ("VOCAFUSE_ENGINE", "magic"),
+        ("VOCAFUSE_DATABASE_URL", "foo"),
+        ("VOCAFUSE_DATABASE_URL", "mysql://here/notes"),
         ("VOCAFUSE_WEBHOOK_RETRY_SECONDS", "soon"),
         ("VOCAFUSE_BOOTSTRAP_KEY", "sk_live_alone"),
     ],

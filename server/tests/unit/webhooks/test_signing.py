@@ -33,7 +33,7 @@ def test_the_standard_signature_is_that_of_the_specification() -> None:
     assert signature == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
-@pytest.mark.parametrize("secret", ["plain", "whsec_not base64!"])
+@pytest.mark.parametrize("secret", ["plain", "whsec_not base64!", "whsec_"])
 def test_a_secret_that_is_no_base64_is_used_as_it_is(secret: str) -> None:
     expected = hmac.digest(secret.encode(), b"id.1.body", hashlib.sha256)
     signature = standard_signature(secret, b"body", message_id="id", timestamp=1)

@@ -17,8 +17,11 @@ from vocafuse_server.core.errors import (
     MissingField,
     NotFound,
 )
+from vocafuse_server.core.logging import get_logger
 from vocafuse_server.dialects.v1.vocabulary import RECORDINGS, vocabulary_of
 from vocafuse_server.notes.errors import NoteNotFound, UploadInterrupted
+
+log = get_logger(__name__)
 
 # Pydantic's kinds of error, in the words of this API; `{...}` is filled from the error's context.
 _REASONS = {
@@ -58,9 +61,13 @@ def api_error(error: Exception) -> ApiError:
 def render(request: Request, error: Exception) -> JSONResponse:
     """The response for an error."""
     shown = api_error(error)
+    if shown.status >= 500:
+        log.warning("request failed", status=shown.status, exc_info=error)
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if shown.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    if shown.status == 503:
+        headers["Retry-After"] = "1"
     return JSONResponse(_body(request, shown), status_code=shown.status, headers=headers)
 
 

@@ -1,10 +1,11 @@
 """Kinds of field that several requests share."""
 
+import math
 import re
 from datetime import datetime, timedelta, timezone
 from typing import Annotated, Any, cast
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from vocafuse_server.core.errors import InvalidField
 from vocafuse_server.core.pages import DEFAULT_LIMIT, MAX_LIMIT, MAX_PAGE
@@ -14,6 +15,7 @@ from vocafuse_server.transcription.languages import language_code
 # Postgres can't store NUL or half a surrogate pair; other control characters have no place in a name.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+_INTEGER = re.compile(r"-?[0-9]+")
 MAX_METADATA_DEPTH = 20
 
 
@@ -33,6 +35,8 @@ def _check_storable(value: object, *, depth: int) -> None:
         raise ValueError(f"must not be nested deeper than {MAX_METADATA_DEPTH} levels")
     if isinstance(value, str) and _UNSTORABLE.search(value):
         raise ValueError("must not hold NUL characters or broken Unicode")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("must not hold numbers that JSON doesn't have")
     if isinstance(value, dict):
         members = cast("dict[str, object]", value)
         for part in (*members.keys(), *members.values()):
@@ -42,11 +46,20 @@ def _check_storable(value: object, *, depth: int) -> None:
             _check_storable(part, depth=depth + 1)
 
 
-def _language(text: str) -> str:
+def _language(text: str) -> str | None:
+    if not text:
+        return None  # Forms and careless clients send what wasn't filled in.
     try:
         return language_code(text)
     except UnknownLanguage as error:
         raise ValueError("must be a language that Whisper knows, as a code like 'en' or a name") from error
+
+
+def _whole_number(value: object) -> object:
+    """Python reads more as a number than people write as one: `1_0`, ` 10 `, `1.0`."""
+    if isinstance(value, str) and not _INTEGER.fullmatch(value):
+        raise ValueError("must be an integer")
+    return value
 
 
 def _within(low: int, high: int) -> AfterValidator:
@@ -60,11 +73,14 @@ def _within(low: int, high: int) -> AfterValidator:
 
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_printable)]
 JsonObject = Annotated[dict[str, Any], AfterValidator(_storable)]
-Language = Annotated[str, AfterValidator(_language)]
+Language = Annotated[str | None, AfterValidator(_language)]
 ExpiresIn = Annotated[int, _within(60, 86_400), Field(json_schema_extra={"minimum": 60, "maximum": 86_400})]
-PageNumber = Annotated[int, _within(0, MAX_PAGE), Field(json_schema_extra={"minimum": 0})]
+PageNumber = Annotated[
+    int, BeforeValidator(_whole_number), _within(0, MAX_PAGE), Field(json_schema_extra={"minimum": 0})
+]
 PageLimit = Annotated[
     int,
+    BeforeValidator(_whole_number),
     _within(1, MAX_LIMIT),
     Field(json_schema_extra={"minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),
 ]
@@ -104,8 +120,8 @@ def parse_before(field: str, text: str) -> datetime:
         step = timedelta(microseconds=1) if moment.microsecond else timedelta(seconds=1)
     try:
         return moment + step
-    except OverflowError as error:
-        raise _bad_date(field, text) from error
+    except OverflowError:
+        return datetime.max.replace(tzinfo=timezone.utc)
 
 
 def _parse_moment(field: str, text: str) -> datetime:

@@ -54,7 +54,7 @@ class UploadFields(RequestBody):
 
     custom_tags: Annotated[str | None, BeforeValidator(_none_if_empty)] = None
     user_id: Annotated[ShortText | None, BeforeValidator(_none_if_empty)] = None
-    language: Annotated[Language | None, BeforeValidator(_none_if_empty)] = None
+    language: Language = None
 
 
 async def upload_in_one_step(

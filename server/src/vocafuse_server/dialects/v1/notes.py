@@ -98,7 +98,11 @@ async def get_note(
 
 
 async def get_transcription(
-    note_id: str, session: Session, caller: NoteReader, words: Spelling
+    note_id: str,
+    session: Session,
+    caller: NoteReader,
+    words: Spelling,
+    format: Annotated[Literal["json"], Query()] = "json",
 ) -> dict[str, object]:
     """Get the transcription of a note; 404 while it isn't ready and when it has failed."""
     row = await service.get_transcription(session, owner_of(caller), parse_note_id(note_id))

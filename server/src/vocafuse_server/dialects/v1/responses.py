@@ -25,10 +25,13 @@ _DESCRIPTIONS = {
     404: "There is no such thing, or it is not yours",
     409: "It is in the way of something that exists",
     413: "The body is too large",
-    503: "Not ready",
+    500: "Something went wrong on the server; the request id finds it in the log",
+    503: "The server or its database is not ready; try again",
 }
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """FastAPI's `responses` for a route that may answer with these statuses."""
-    return {status: {"model": ErrorBody, "description": _DESCRIPTIONS[status]} for status in statuses}
+    """FastAPI's `responses` for a route that may answer with these statuses, and with those any may."""
+    return {
+        status: {"model": ErrorBody, "description": _DESCRIPTIONS[status]} for status in (*statuses, 500, 503)
+    }

@@ -36,7 +36,9 @@ class RequestBody(BaseModel):
 class TokenRequest(RequestBody):
     user_id: ShortText | None = None
     identity: ShortText | None = Field(default=None, description="Another name for `user_id`.")
-    expires_in: ExpiresIn = Field(default=3600, description="Seconds the token is good for, 60 to 86400.")
+    expires_in: ExpiresIn | None = Field(
+        default=None, description="Seconds the token is good for, 60 to 86400; default 3600."
+    )
     scopes: list[str] | None = Field(default=None, description="Default: upload and read.")
 
 
@@ -64,7 +66,7 @@ class UploadRequest(RequestBody):
     use_multipart: bool | None = None
     sdk_metadata: JsonObject | None = None
     custom_tags: dict[str, Any] | None = None
-    language: Language | None = None
+    language: Language = None
     user_id: ShortText | None = None
 
 

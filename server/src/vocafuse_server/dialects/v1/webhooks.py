@@ -19,7 +19,7 @@ PATH = "/v1/webhooks"
 router = APIRouter(prefix=PATH, route_class=AuthenticatedRoute, tags=["webhooks"])
 
 
-@router.post("", status_code=201, response_model=WebhookCreated, responses=errors(400, 401, 403, 409))
+@router.post("", status_code=201, response_model=WebhookCreated, responses=errors(400, 401, 403, 409, 413))
 async def create_webhook(
     body: WebhookRequest, session: Session, context: Context, caller: WebhookWriter
 ) -> dict[str, Any]:
