@@ -142,7 +142,7 @@ async def engine_alone(data_dir: Path, runs: int) -> float:
     decoder = DecoderPool(processes=1, limits=DecoderLimits())
     audio = await decoder.decode(SAMPLE.read_bytes())
     await decoder.close()
-    engine = AdaptiveWhisper(resolve_model("base", data_dir=data_dir), choose_hardware())
+    engine = AdaptiveWhisper.load(resolve_model("base", data_dir=data_dir), choose_hardware())
     await engine.warm()
     times_s: list[float] = []
     for _ in range(runs):

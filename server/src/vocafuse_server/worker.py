@@ -91,7 +91,7 @@ async def _contexts(settings: Settings, database_url: str) -> AsyncGenerator[Job
         stack.push_async_callback(decoder.close)
         await decoder.start()
         model = await asyncio.to_thread(resolve_model, settings.model, data_dir=settings.data_dir)
-        engine = await asyncio.to_thread(AdaptiveWhisper, model, choose_hardware())
+        engine = await asyncio.to_thread(AdaptiveWhisper.load, model, choose_hardware())
         stack.push_async_callback(engine.close)
         await engine.warm()
         client = GuardedClient(AddressGuard(settings.allow_private_networks))

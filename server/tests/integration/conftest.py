@@ -91,7 +91,7 @@ def base_files(models_dir: Path) -> ModelFiles:
 @pytest.fixture(scope="session")
 async def engine(base_files: ModelFiles) -> AsyncIterator[AdaptiveWhisper]:
     """The multilingual base model."""
-    engine = AdaptiveWhisper(base_files, choose_hardware(device="cpu"))
+    engine = AdaptiveWhisper.load(base_files, choose_hardware(device="cpu"))
     await engine.warm()
     yield engine
     await engine.close()

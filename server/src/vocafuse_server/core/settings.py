@@ -58,7 +58,7 @@ class Settings(BaseSettings):
         default="local", description="What transcribes: `local`, on this machine."
     )
     transcriptions_in_flight: int = Field(
-        default=2, ge=1, le=256, description="Notes one worker process transcribes at a time."
+        default=8, ge=1, le=256, description="Notes one worker process transcribes at a time."
     )
     decoder_processes: int = Field(
         default=1, ge=1, le=64, description="Limited child processes per worker that decode uploads."

@@ -1,23 +1,24 @@
 """The default engine: Whisper with a context that adapts to the note.
 
-A note goes through these stages: the voice detector (`vad`) finds what is worth transcribing; the encoder
-runs on that and a margin instead of 30 s (`context`); the language is detected from that same encoding; the
-decoder writes the text; what looks wrong (`gates`) is done once more on the full context; the words are timed
-on the encoding that the text came from (`window` for one piece of audio, this module for the whole note).
+A note goes through these stages: the voice detector (`vad`) finds what is worth transcribing and cuts long
+notes into windows; windows of all notes in flight share batches (`batcher`); a batch is encoded on a reduced
+context (`context`), its languages are detected from that same encoding, the decoder writes the texts, the
+words are timed (`window`). What looks wrong (`gates`) is done again: on the full context, then by sampling
+at rising temperatures, as section 4.5 of the Whisper paper (https://arxiv.org/abs/2212.04356) has it.
 """
 
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 
-from vocafuse_server.transcription.context import MIN_CONTEXT_S
+from vocafuse_server.transcription.batcher import MicroBatcher
+from vocafuse_server.transcription.context import FULL_CONTEXT_S, MIN_CONTEXT_S, context_seconds
 from vocafuse_server.transcription.engine import (
     SAMPLE_RATE,
     Samples,
@@ -32,11 +33,23 @@ from vocafuse_server.transcription.languages import has_spaces, language_code
 from vocafuse_server.transcription.vad import Window, find_windows
 from vocafuse_server.transcription.weights import ModelFiles
 from vocafuse_server.transcription.whisper import Hardware, WhisperModel
-from vocafuse_server.transcription.window import WindowResult, timed, transcribe_window
+from vocafuse_server.transcription.window import (
+    Model,
+    WindowRequest,
+    WindowResult,
+    repeated,
+    timed,
+    transcribe_batch,
+)
 
 PROVIDER = "local"
 
-T = TypeVar("T")
+MAX_BATCH = 4
+"""Windows in a batch. Four halve the decoder's time a window; more make the short wait for the long."""
+MAX_WAITING = 256
+"""Windows that wait for a worker, at most: about half a gigabyte of samples if all were 30 s long."""
+FALLBACK_TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
+
 _Placed = tuple[Window, WindowResult]
 
 
@@ -44,22 +57,35 @@ class AdaptiveWhisper:
     """An `Engine` on a local model.
 
     Args:
-        files: The model's weights.
-        hardware: What to run on, from `choose_hardware`.
+        model: The model's stages.
+        name: What the model is called.
+        workers: How many of its calls run at the same time.
         min_context_s: The shortest context for the encoder; 8 is safer and a fifth slower than 5.
-
-    Raises:
-        TranscriptionError: The model can't be loaded.
     """
 
     def __init__(
-        self, files: ModelFiles, hardware: Hardware, *, min_context_s: float = MIN_CONTEXT_S
+        self, model: Model, *, name: str, workers: int, min_context_s: float = MIN_CONTEXT_S
     ) -> None:
-        self._model = WhisperModel(files, hardware)
-        self._model_name = files.name
+        self._model = model
+        self._model_name = name
         self._min_context_s = min_context_s
-        # As many threads as the model runs calls at a time: what waits here can still be cancelled.
-        self._threads = ThreadPoolExecutor(hardware.workers, thread_name_prefix="whisper")
+        self._batcher = MicroBatcher[WindowRequest, WindowResult](
+            partial(transcribe_batch, self._model),
+            key=lambda request: (request.context_s, request.temperature),
+            workers=workers,
+            max_batch=MAX_BATCH,
+            max_waiting=MAX_WAITING,
+        )
+        self._detectors = ThreadPoolExecutor(workers, thread_name_prefix="vad")
+
+    @classmethod
+    def load(cls, files: ModelFiles, hardware: Hardware) -> "AdaptiveWhisper":
+        """Load a model's weights; blocks for a second or so.
+
+        Raises:
+            TranscriptionError: The files or the hardware do not fit.
+        """
+        return cls(WhisperModel(files, hardware), name=files.name, workers=hardware.workers)
 
     async def warm(self) -> None:
         """Transcribe a second of silence, so that the first note does not pay for what first use sets up.
@@ -68,51 +94,70 @@ class AdaptiveWhisper:
             TranscriptionError: The model does not run on this hardware.
         """
         silence = np.zeros(SAMPLE_RATE, dtype=np.float32)
-        await self._run(lambda: find_windows(silence))
-        await self._run(lambda: self._window(silence, Window(0, SAMPLE_RATE), TranscribeOptions(), None))
+        await self._find_windows(silence)
+        await self._submit(self._request(silence, Window(0, SAMPLE_RATE), TranscribeOptions(), None))
 
     async def transcribe(self, audio: Samples, options: TranscribeOptions) -> Transcription:
         """See `Engine.transcribe`."""
         given = None if options.language is None else language_code(options.language)
         if given is not None:
-            self._model.vocabulary.prompt(
-                given
-            )  # refuses what the model does not have before any work is done
-        windows, vad_s = await self._run(lambda: timed(lambda: find_windows(audio)))
+            # Refuses what the model does not have before any work is done.
+            self._model.vocabulary.prompt(given)
+        windows, vad_s = await self._find_windows(audio)
         placed: list[_Placed] = []
         if windows:
             first = await self._place(audio, windows[0], options, given)
             # The first words of a note decide on the language of all: pieces of one note don't differ.
             language = first[1].language if first[1].segments else given
-            rest = (self._place(audio, window, options, language) for window in windows[1:])
-            placed = [first, *await asyncio.gather(*rest)]
+            # A long note may fill a batch but not the queue: others get their turn in between.
+            turns = asyncio.Semaphore(MAX_BATCH)
+
+            async def in_turn(window: Window) -> _Placed:
+                async with turns:
+                    return await self._place(audio, window, options, language)
+
+            placed = [first, *await asyncio.gather(*(in_turn(window) for window in windows[1:]))]
         return self._join(placed, given, len(audio) / SAMPLE_RATE, StageTimes(vad_s=vad_s))
 
     async def close(self) -> None:
         """See `Engine.close`."""
-        await asyncio.to_thread(self._threads.shutdown)
+        await self._batcher.close()
+        self._detectors.shutdown()
+
+    async def _find_windows(self, audio: Samples) -> tuple[list[Window], float]:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._detectors, partial(timed, partial(find_windows, audio)))
+        except RuntimeError as error:
+            raise TranscriptionError("The voice detector failed to run.") from error
 
     async def _place(
         self, audio: Samples, window: Window, options: TranscribeOptions, language: str | None
     ) -> _Placed:
-        return window, await self._run(partial(self._window, audio, window, options, language))
+        """Transcribe a window; again if the output looks wrong, until it doesn't or nothing is left."""
+        request = self._request(audio, window, options, language)
+        result = await self._submit(request)
+        for another in _other_ways(request):
+            if result.sign is None:
+                break
+            result = repeated(result, await self._submit(another))
+        return window, result
 
-    def _window(
+    def _request(
         self, audio: Samples, window: Window, options: TranscribeOptions, language: str | None
-    ) -> WindowResult:
-        return transcribe_window(
-            self._model,
+    ) -> WindowRequest:
+        return WindowRequest(
             audio[window.start : window.end],
-            speech_s=window.speech_s,
-            language=language,
-            words=options.words,
-            min_context_s=self._min_context_s,
+            window.speech_s,
+            language,
+            options.words,
+            context_seconds(window.duration_s, min_context_s=self._min_context_s),
         )
 
-    async def _run(self, call: Callable[[], T]) -> T:
-        """Run a blocking call in a thread. CTranslate2 and ONNX report their failures as RuntimeError."""
+    async def _submit(self, request: WindowRequest) -> WindowResult:
+        """CTranslate2 and ONNX report their failures as RuntimeError."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+            return await self._batcher.submit(request)
         except RuntimeError as error:
             raise TranscriptionError("The model failed to run.") from error
 
@@ -138,8 +183,17 @@ class AdaptiveWhisper:
             provider=PROVIDER,
             model=f"whisper-{self._model_name.removeprefix('whisper-')}",
             times=sum((result.times for _, result in placed), start=vad),
-            second_passes=sum(result.second_passes for _, result in placed),
+            second_passes=sum(result.passes > 1 for _, result in placed),
         )
+
+
+def _other_ways(request: WindowRequest) -> Iterator[WindowRequest]:
+    """What else can be tried with a window, in the order of trying."""
+    full = replace(request, context_s=FULL_CONTEXT_S)
+    if request.context_s < FULL_CONTEXT_S:
+        yield full
+    for temperature in FALLBACK_TEMPERATURES:
+        yield replace(full, temperature=temperature, final=temperature == FALLBACK_TEMPERATURES[-1])
 
 
 def _language(results: Sequence[WindowResult], given: str | None) -> tuple[str | None, float]:

@@ -1,11 +1,12 @@
 """A Whisper model on CTranslate2, a method a stage. They block, release Python's lock and are thread-safe."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import ctranslate2
 import numpy as np
-from ctranslate2.models import Whisper
+from ctranslate2.models import Whisper, WhisperGenerationResult
 from numpy.typing import NDArray
 
 from vocafuse_server.transcription.engine import TranscriptionError
@@ -19,6 +20,9 @@ from vocafuse_server.transcription.words import TokenTimes, read_alignment
 _MAX_LENGTH = 448
 MAX_TOKENS = _MAX_LENGTH // 2
 _MOST_WORKERS = 4
+
+States = NDArray[np.float32]
+"""The encoder's output, shape (batch, frames, d_model)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +65,6 @@ def choose_hardware(
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
-    """The encoder's output for one note."""
-
-    states: ctranslate2.StorageView
-    note_frames: int
-    """Mel frames of the note itself, without the silence that fills the context."""
-
-
-@dataclass(frozen=True, slots=True)
 class Output:
     """What the decoder wrote: tokens with timestamps, and how sure it was."""
 
@@ -102,39 +97,77 @@ class WhisperModel:
         self.vocabulary = Vocabulary(files.path, multilingual=self.multilingual)
         self.log_mel = LogMel(self._model.n_mels)
 
-    def encode(self, features: NDArray[np.float32], note_frames: int) -> Encoded:
-        """Encode the features of one note, shape (n_mels, frames)."""
-        states = self._model.encode(ctranslate2.StorageView.from_array(features[np.newaxis]))
-        return Encoded(states, min(note_frames, features.shape[1]))
+    def encode(self, features: NDArray[np.float32]) -> States:
+        """The encoder's output for features of shape (batch, n_mels, frames).
 
-    def detect_language(self, encoded: Encoded) -> tuple[str, float]:
-        """The most probable language's code, and its probability."""
+        Returns:
+            float32, shape (batch, frames / 2, d_model); in main memory, also when a GPU made it, so that
+            parts of a batch can be taken out.
+        """
+        view = ctranslate2.StorageView.from_array(np.ascontiguousarray(features))
+        return np.asarray(self._model.encode(view, to_cpu=True))
+
+    def detect_languages(self, states: States) -> list[tuple[str, float]]:
+        """For each of the batch the most probable language's code, and its probability."""
         if not self.multilingual:
-            return "en", 1.0
-        for token, probability in self._model.detect_language(encoded.states)[0]:
-            code = token.strip("<|>")
-            if code in LANGUAGES:
-                return code, probability
-        raise TranscriptionError("The model detected no language.")
+            return [("en", 1.0)] * len(states)
+        return [_best_known(ranked) for ranked in self._model.detect_language(_view(states))]
 
-    def generate(self, encoded: Encoded, language: str) -> Output:
-        """Decode greedily, with timestamps. Five beams cost a quarter more and gain nothing here."""
-        result = self._model.generate(
-            encoded.states,
-            [self.vocabulary.prompt(language)],
+    def generate(self, states: States, languages: Sequence[str], *, temperature: float = 0.0) -> list[Output]:
+        """Decode with timestamps: greedily, or by sampling at a temperature above 0.
+
+        Five beams cost a quarter more and gain nothing here.
+        """
+        results = self._model.generate(
+            _view(states),
+            [self.vocabulary.prompt(language) for language in languages],
             beam_size=1,
             max_length=_MAX_LENGTH,
             return_scores=True,
             return_no_speech_prob=True,
-        )[0]
-        tokens = tuple(result.sequences_ids[0])
-        # The score is a mean over the tokens; Whisper's own figure counts the end of the text as well.
-        logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)
-        return Output(tokens, logprob, result.no_speech_prob)
+            sampling_topk=0 if temperature else 1,
+            sampling_temperature=temperature or 1.0,
+        )
+        return [_output(result) for result in results]
 
-    def align(self, encoded: Encoded, language: str, text_tokens: list[int]) -> TokenTimes:
-        """Find when each text token was spoken."""
-        # Given the padded length, the last words would stretch into the silence.
-        frames = max(2, encoded.note_frames)
-        result = self._model.align(encoded.states, self.vocabulary.prompt(language), [text_tokens], frames)[0]
-        return read_alignment(result.alignments, result.text_token_probs, tokens=len(text_tokens))
+    def align(
+        self, states: States, language: str, text_tokens: Sequence[list[int]], note_frames: Sequence[int]
+    ) -> list[TokenTimes]:
+        """Find when each text token of each of the batch was spoken; all are in one language.
+
+        Args:
+            states: The encoder's output.
+            language: The language's code.
+            text_tokens: The tokens of each, at least one.
+            note_frames: Mel frames of each note itself. Given the padded length, the last words would
+                stretch into the silence.
+        """
+        results = self._model.align(
+            _view(states),
+            self.vocabulary.prompt(language),
+            [list(tokens) for tokens in text_tokens],
+            [max(2, frames) for frames in note_frames],
+        )
+        return [
+            read_alignment(result.alignments, result.text_token_probs, tokens=len(tokens))
+            for result, tokens in zip(results, text_tokens, strict=True)
+        ]
+
+
+def _view(states: States) -> ctranslate2.StorageView:
+    return ctranslate2.StorageView.from_array(np.ascontiguousarray(states))
+
+
+def _best_known(ranked: Sequence[tuple[str, float]]) -> tuple[str, float]:
+    for token, probability in ranked:
+        code = token.strip("<|>")
+        if code in LANGUAGES:
+            return code, probability
+    raise TranscriptionError("The model detected no language.")
+
+
+def _output(result: WhisperGenerationResult) -> Output:
+    tokens = tuple(result.sequences_ids[0])
+    # The score is a mean over the tokens; Whisper's own figure counts the end of the text as well.
+    logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)
+    return Output(tokens, logprob, result.no_speech_prob)

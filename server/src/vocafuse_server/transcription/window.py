@@ -1,40 +1,76 @@
-"""Transcribes one window, a stretch of audio that fits into Whisper's 30 s. Everything here blocks."""
+"""Transcribes a batch of windows, stretches of audio that fit into Whisper's 30 s. Everything blocks."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vocafuse_server.transcription.context import FULL_CONTEXT_S, context_seconds
 from vocafuse_server.transcription.engine import SAMPLE_RATE, Samples, Segment, StageTimes, Word
 from vocafuse_server.transcription.features import HOP, LogMel
-from vocafuse_server.transcription.gates import find_sign, is_no_speech
+from vocafuse_server.transcription.gates import Sign, find_sign, is_no_speech
 from vocafuse_server.transcription.languages import has_spaces
 from vocafuse_server.transcription.vocabulary import TimedTokens, Vocabulary
-from vocafuse_server.transcription.whisper import MAX_TOKENS, Encoded, Output
+from vocafuse_server.transcription.whisper import MAX_TOKENS, Output, States
 from vocafuse_server.transcription.words import TokenTimes, group_words, time_words
 
 T = TypeVar("T")
 
 
 class Model(Protocol):
-    """The stages that a window needs; `whisper.WhisperModel` has them."""
+    """The stages that windows need; `whisper.WhisperModel` has them."""
 
     vocabulary: Vocabulary
     log_mel: LogMel
 
-    def encode(self, features: NDArray[np.float32], note_frames: int) -> Encoded: ...
-    def detect_language(self, encoded: Encoded) -> tuple[str, float]: ...
-    def generate(self, encoded: Encoded, language: str) -> Output: ...
-    def align(self, encoded: Encoded, language: str, text_tokens: list[int]) -> TokenTimes: ...
+    def encode(self, features: NDArray[np.float32]) -> States: ...
+    def detect_languages(self, states: States) -> list[tuple[str, float]]: ...
+    def generate(
+        self, states: States, languages: Sequence[str], *, temperature: float = 0.0
+    ) -> list[Output]: ...
+    def align(
+        self, states: States, language: str, text_tokens: Sequence[list[int]], note_frames: Sequence[int]
+    ) -> list[TokenTimes]: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WindowRequest:
+    """One window and how it is to be transcribed.
+
+    Attributes:
+        audio: At least one sample, at most 30 s.
+        speech_s: Between which times somebody speaks. The model lets a note's first word begin with the note.
+        language: The spoken language; None detects it.
+        words: Whether to time the words.
+        context_s: How much audio the encoder is given, silence included.
+        temperature: 0 decodes greedily.
+        final: Nothing better will be tried: the words are timed whatever the output looks like.
+    """
+
+    audio: Samples
+    speech_s: tuple[float, float]
+    language: str | None
+    words: bool
+    context_s: float
+    temperature: float = 0.0
+    final: bool = False
+
+    @property
+    def duration_s(self) -> float:
+        return len(self.audio) / SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True)
 class WindowResult:
-    """A window's transcription, with times from the window's beginning. Without speech it has no segments."""
+    """A window's transcription, with times from the window's beginning. Without speech it has no segments.
+
+    Attributes:
+        sign: Why the output looks wrong.
+        times: The window's share of what its batch took.
+        passes: How often the window has been transcribed to get here.
+    """
 
     segments: tuple[Segment, ...]
     words: tuple[Word, ...]
@@ -43,18 +79,8 @@ class WindowResult:
     avg_logprob: float
     duration_s: float
     times: StageTimes
-    second_passes: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Pass:
-    """One encoding of the window and what the decoder wrote for it."""
-
-    encoded: Encoded
-    language: str
-    language_probability: float
-    output: Output
-    times: StageTimes
+    sign: Sign | None = None
+    passes: int = 1
 
 
 def timed(call: Callable[[], T]) -> tuple[T, float]:
@@ -64,74 +90,124 @@ def timed(call: Callable[[], T]) -> tuple[T, float]:
     return result, time.perf_counter() - start
 
 
-def transcribe_window(
-    model: Model,
-    audio: Samples,
-    *,
-    speech_s: tuple[float, float],
-    language: str | None,
-    words: bool,
-    min_context_s: float,
-) -> WindowResult:
-    """Transcribe on the reduced context, and once more on the full one if the output looks wrong.
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """What one window of a batch came to, before its words are timed."""
 
-    Args:
-        model: The model.
-        audio: At least one sample, at most 30 s.
-        speech_s: Between which times somebody speaks. The model lets a note's first word begin with the note.
-        language: The spoken language; None detects it.
-        words: Whether to time the words.
-        min_context_s: The shortest context for the encoder.
+    request: WindowRequest
+    language: str
+    language_probability: float
+    output: Output
+    sign: Sign | None
+    stretches: list[TimedTokens]
+
+    @property
+    def tokens(self) -> list[int]:
+        return [token for stretch in self.stretches for token in stretch.tokens]
+
+
+def transcribe_batch(model: Model, requests: Sequence[WindowRequest]) -> list[WindowResult]:
+    """Transcribe windows together. All have the same context and temperature.
+
+    Nothing of one window enters into another's result: only the arithmetic is shared.
     """
-    duration_s = len(audio) / SAMPLE_RATE
-    context_s = context_seconds(duration_s, min_context_s=min_context_s)
-    chosen = _run_pass(model, audio, context_s, language)
-    times, second_passes = chosen.times, 0
-    silent = is_no_speech(chosen.output.no_speech_prob)
-    if not silent and context_s < FULL_CONTEXT_S and _is_suspicious(model, chosen, duration_s):
-        chosen = _run_pass(model, audio, FULL_CONTEXT_S, language)
-        times, second_passes = times + chosen.times, 1
-        silent = is_no_speech(chosen.output.no_speech_prob)
-    stretches = [] if silent else model.vocabulary.cut_at_timestamps(chosen.output.tokens, speech_s)
-    found: tuple[Word, ...] = ()
-    if words and stretches:
-        found, align_s = timed(lambda: _find_words(model, chosen, stretches))
-        times = replace(times, align_s=align_s)
+    first = requests[0]
+    features, features_s = timed(
+        lambda: np.stack([model.log_mel(request.audio, request.context_s) for request in requests])
+    )
+    states, encode_s = timed(lambda: model.encode(features))
+    languages, detect_s = timed(lambda: _languages(model, states, requests))
+    if all(request.language is not None for request in requests):
+        detect_s = 0.0  # Nothing was detected; the figure would be that of looking.
+    outputs, generate_s = timed(
+        lambda: model.generate(states, [code for code, _ in languages], temperature=first.temperature)
+    )
+    decoded = [
+        _read(model, request, language, output)
+        for request, language, output in zip(requests, languages, outputs, strict=True)
+    ]
+    words, align_s = timed(lambda: _find_words(model, states, decoded))
+    if not any(words):
+        align_s = 0.0
+    size = len(requests)
+    share = StageTimes(
+        features_s=features_s / size,
+        encode_s=encode_s / size,
+        detect_s=detect_s / size,
+        generate_s=generate_s / size,
+        align_s=align_s / size,
+    )
+    return [_result(model, one, found, share) for one, found in zip(decoded, words, strict=True)]
+
+
+def _languages(model: Model, states: States, requests: Sequence[WindowRequest]) -> list[tuple[str, float]]:
+    """The language of each window and how sure that is: the caller's, or the one detected."""
+    asked = [index for index, request in enumerate(requests) if request.language is None]
+    detected = dict(zip(asked, model.detect_languages(states[asked]), strict=True)) if asked else {}
+    return [
+        detected[index] if request.language is None else (request.language, 1.0)
+        for index, request in enumerate(requests)
+    ]
+
+
+def _read(model: Model, request: WindowRequest, language: tuple[str, float], output: Output) -> _Decoded:
+    code, probability = language
+    sign, stretches = None, list[TimedTokens]()
+    if not is_no_speech(output.no_speech_prob):
+        text = model.vocabulary.spell(model.vocabulary.text_tokens(output.tokens)).strip()
+        sign = find_sign(
+            text,
+            duration_s=request.duration_s,
+            tokens=len(output.tokens),
+            max_tokens=MAX_TOKENS,
+            spaces=has_spaces(code),
+        )
+        stretches = model.vocabulary.cut_at_timestamps(output.tokens, request.speech_s)
+    return _Decoded(request, code, probability, output, sign, stretches)
+
+
+def _find_words(model: Model, states: States, decoded: Sequence[_Decoded]) -> list[tuple[Word, ...]]:
+    """The timed words of each window that has any to time; windows of one language are aligned together."""
+    found: list[tuple[Word, ...]] = [()] * len(decoded)
+    wanted = [
+        index
+        for index, one in enumerate(decoded)
+        if one.request.words and one.tokens and (one.sign is None or one.request.final)
+    ]
+    for language in {decoded[index].language for index in wanted}:
+        group = [index for index in wanted if decoded[index].language == language]
+        times = model.align(
+            states[group],
+            language,
+            [decoded[index].tokens for index in group],
+            [_note_frames(decoded[index].request) for index in group],
+        )
+        for index, token_times in zip(group, times, strict=True):
+            found[index] = _words(model, decoded[index], token_times)
+    return found
+
+
+def _note_frames(request: WindowRequest) -> int:
+    return min(len(request.audio) // HOP, round(request.context_s * SAMPLE_RATE) // HOP)
+
+
+def _words(model: Model, one: _Decoded, times: TokenTimes) -> tuple[Word, ...]:
+    bounds = [(stretch.start_s, stretch.end_s) for stretch in one.stretches for _ in stretch.tokens]
+    words = group_words(model.vocabulary.pieces(one.tokens), spaces=has_spaces(one.language))
+    return time_words(words, times, bounds=bounds)
+
+
+def _result(model: Model, one: _Decoded, words: tuple[Word, ...], times: StageTimes) -> WindowResult:
     return WindowResult(
-        segments=_segments(model, stretches, chosen.output),
-        words=found,
-        language=chosen.language,
-        language_probability=chosen.language_probability,
-        avg_logprob=chosen.output.avg_logprob,
-        duration_s=duration_s,
+        segments=_segments(model, one.stretches, one.output),
+        words=words,
+        language=one.language,
+        language_probability=one.language_probability,
+        avg_logprob=one.output.avg_logprob,
+        duration_s=one.request.duration_s,
         times=times,
-        second_passes=second_passes,
+        sign=one.sign,
     )
-
-
-def _run_pass(model: Model, audio: Samples, context_s: float, language: str | None) -> _Pass:
-    """Encode once, and take both the language and the text from it."""
-    features, features_s = timed(lambda: model.log_mel(audio, context_s))
-    encoded, encode_s = timed(lambda: model.encode(features, len(audio) // HOP))
-    probability, detect_s = 1.0, 0.0
-    if language is None:
-        (language, probability), detect_s = timed(lambda: model.detect_language(encoded))
-    spoken = language
-    output, generate_s = timed(lambda: model.generate(encoded, spoken))
-    times = StageTimes(features_s=features_s, encode_s=encode_s, detect_s=detect_s, generate_s=generate_s)
-    return _Pass(encoded, spoken, probability, output, times)
-
-
-def _is_suspicious(model: Model, done: _Pass, duration_s: float) -> bool:
-    vocabulary = model.vocabulary
-    sign = find_sign(
-        vocabulary.spell(vocabulary.text_tokens(done.output.tokens)).strip(),
-        duration_s=duration_s,
-        tokens=len(done.output.tokens),
-        max_tokens=MAX_TOKENS,
-        spaces=has_spaces(done.language),
-    )
-    return sign is not None
 
 
 def _segments(model: Model, stretches: list[TimedTokens], output: Output) -> tuple[Segment, ...]:
@@ -143,9 +219,6 @@ def _segments(model: Model, stretches: list[TimedTokens], output: Output) -> tup
     )
 
 
-def _find_words(model: Model, done: _Pass, stretches: list[TimedTokens]) -> tuple[Word, ...]:
-    tokens = [token for stretch in stretches for token in stretch.tokens]
-    bounds = [(stretch.start_s, stretch.end_s) for stretch in stretches for _ in stretch.tokens]
-    times = model.align(done.encoded, done.language, tokens)
-    words = group_words(model.vocabulary.pieces(tokens), spaces=has_spaces(done.language))
-    return time_words(words, times, bounds=bounds)
+def repeated(before: WindowResult, after: WindowResult) -> WindowResult:
+    """`after` as the outcome of a window that `before` was an earlier pass over."""
+    return replace(after, times=before.times + after.times, passes=before.passes + after.passes)

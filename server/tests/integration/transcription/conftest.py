@@ -28,7 +28,9 @@ def find_more_audio() -> Path | None:
 @pytest.fixture(scope="session")
 async def english_engine(models_dir: Path) -> AsyncIterator[AdaptiveWhisper]:
     """The English-only tiny model."""
-    engine = AdaptiveWhisper(resolve_model("tiny.en", data_dir=models_dir), choose_hardware(device="cpu"))
+    engine = AdaptiveWhisper.load(
+        resolve_model("tiny.en", data_dir=models_dir), choose_hardware(device="cpu")
+    )
     yield engine
     await engine.close()
 

@@ -127,6 +127,25 @@ async def test_many_notes_in_flight_get_their_own_text(engine: AdaptiveWhisper, 
         assert words[name] in result.text
 
 
+async def test_a_transcript_does_not_depend_on_who_shares_the_batch(
+    engine: AdaptiveWhisper, decode: Decode
+) -> None:
+    names = [LOBSTER, "harvard-birch-canoe.wav", "arctic_a0009.wav", "whats-the-weather-like.wav"]
+    names += ["LJ001-0002.wav", "de-werbung.wav", "fr-mer-jaune.wav", "zh-xiwang.wav", "wav-16k.wav"]
+    audios = [await decode(name) for name in names]
+    alone = [await engine.transcribe(audio, TranscribeOptions()) for audio in audios]
+    for order in (range(len(names)), reversed(range(len(names)))):
+        indices = list(order)
+        together = await asyncio.gather(
+            *(engine.transcribe(audios[index], TranscribeOptions()) for index in indices)
+        )
+        for index, result in zip(indices, together, strict=True):
+            assert (result.text, result.language) == (alone[index].text, alone[index].language)
+            assert [word.text for word in result.words] == [word.text for word in alone[index].words]
+            for word, before in zip(result.words, alone[index].words, strict=True):
+                assert word.start_s == pytest.approx(before.start_s, abs=0.021)  # one step of the aligner
+
+
 async def test_a_long_note_is_cut_at_silences(engine: AdaptiveWhisper, decode: Decode) -> None:
     names = [LOBSTER, "harvard-birch-canoe.wav", "arctic_a0009.wav", "whats-the-weather-like.wav"] * 4
     pause = np.zeros(16_000, dtype=np.float32)
@@ -154,7 +173,7 @@ async def test_an_english_only_model(english_engine: AdaptiveWhisper, decode: De
 
 
 async def test_a_closed_engine_says_so(base_files: ModelFiles, decode: Decode) -> None:
-    engine = AdaptiveWhisper(base_files, Hardware("cpu", "int8", workers=1, threads=1))
+    engine = AdaptiveWhisper.load(base_files, Hardware("cpu", "int8", workers=1, threads=1))
     await engine.close()
     with pytest.raises(TranscriptionError):
         await engine.transcribe(await decode(LOBSTER), TranscribeOptions())
@@ -162,4 +181,4 @@ async def test_a_closed_engine_says_so(base_files: ModelFiles, decode: Decode) -
 
 def test_hardware_that_is_not_there_is_told(base_files: ModelFiles) -> None:
     with pytest.raises(TranscriptionError, match="can't be loaded"):
-        AdaptiveWhisper(base_files, Hardware("cpu", "no_such_type", workers=1, threads=1))
+        AdaptiveWhisper.load(base_files, Hardware("cpu", "no_such_type", workers=1, threads=1))

@@ -1,15 +1,17 @@
-"""What a window does with suspicious outputs: the real vocabulary, a model that says what it is told to."""
+"""What is done about suspicious outputs: the real vocabulary, a model that says what it is told to."""
 
-import ctranslate2
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from vocafuse_server.transcription.adaptive import FALLBACK_TEMPERATURES, AdaptiveWhisper
+from vocafuse_server.transcription.engine import Samples, TranscribeOptions, Transcription
 from vocafuse_server.transcription.features import LogMel
 from vocafuse_server.transcription.vocabulary import Vocabulary
 from vocafuse_server.transcription.weights import ModelFiles
-from vocafuse_server.transcription.whisper import Encoded, Output
-from vocafuse_server.transcription.window import WindowResult, transcribe_window
+from vocafuse_server.transcription.whisper import Output, States
 from vocafuse_server.transcription.words import TokenTimes
 
 pytestmark = pytest.mark.model
@@ -19,26 +21,33 @@ LOOP = " and I have to say that" * 12
 
 
 class ScriptedModel:
-    """Gives one output after another and remembers the contexts that it was asked to encode."""
+    """Gives one output after another and remembers the context and the temperature of each."""
 
     def __init__(self, vocabulary: Vocabulary, outputs: list[Output]) -> None:
         self.vocabulary = vocabulary
         self.log_mel = LogMel(80)
-        self.contexts: list[int] = []
+        self.passes: list[tuple[float, float]] = []
         self._outputs = iter(outputs)
+        self._context_s = 0.0
 
-    def encode(self, features: NDArray[np.float32], note_frames: int) -> Encoded:
-        self.contexts.append(features.shape[1])
-        return Encoded(ctranslate2.StorageView.from_array(features), note_frames)
+    def encode(self, features: NDArray[np.float32]) -> States:
+        self._context_s = features.shape[2] / 100
+        return features
 
-    def detect_language(self, encoded: Encoded) -> tuple[str, float]:
-        return "en", 0.9
+    def detect_languages(self, states: States) -> list[tuple[str, float]]:
+        return [("en", 0.9)] * len(states)
 
-    def generate(self, encoded: Encoded, language: str) -> Output:
-        return next(self._outputs)
+    def generate(self, states: States, languages: Sequence[str], *, temperature: float = 0.0) -> list[Output]:
+        self.passes.append((self._context_s, temperature))
+        return [next(self._outputs) for _ in languages]
 
-    def align(self, encoded: Encoded, language: str, text_tokens: list[int]) -> TokenTimes:
-        return TokenTimes([0.1 * index for index in range(len(text_tokens) + 1)], [0.5] * len(text_tokens))
+    def align(
+        self, states: States, language: str, text_tokens: Sequence[list[int]], note_frames: Sequence[int]
+    ) -> list[TokenTimes]:
+        return [
+            TokenTimes([0.1 * index for index in range(len(tokens) + 1)], [0.5] * len(tokens))
+            for tokens in text_tokens
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -46,40 +55,66 @@ def vocabulary(base_files: ModelFiles) -> Vocabulary:
     return Vocabulary(base_files.path, multilingual=True)
 
 
+@pytest.fixture(scope="module")
+def speech() -> Samples:
+    """Four seconds that the voice detector takes for speech: it is, and its words don't matter here."""
+    from av import open as open_audio
+    from support.clips import AUDIO
+
+    with open_audio(str(AUDIO / "wav-16k.wav")) as file:
+        frames = [frame.to_ndarray().ravel() for frame in file.decode(audio=0)]
+    return np.concatenate(frames)[: 4 * 16_000].astype(np.float32) / np.float32(32768)
+
+
 def say(vocabulary: Vocabulary, text: str, *, no_speech_prob: float = 0.01) -> Output:
     return Output(tuple(vocabulary.encode(text)), -0.2, no_speech_prob)
 
 
-def run(model: ScriptedModel, seconds: float = 4.0) -> WindowResult:
-    audio = np.zeros(int(seconds * 16_000), dtype=np.float32)
-    speech_s = (0.0, seconds)
-    return transcribe_window(model, audio, speech_s=speech_s, language=None, words=True, min_context_s=5.0)
+async def run(model: ScriptedModel, audio: Samples) -> Transcription:
+    engine = AdaptiveWhisper(model, name="scripted", workers=1)
+    result = await engine.transcribe(audio, TranscribeOptions())
+    await engine.close()
+    return result
 
 
-def test_a_sound_output_is_kept(vocabulary: Vocabulary) -> None:
+async def test_a_sound_output_is_kept(vocabulary: Vocabulary, speech: Samples) -> None:
     model = ScriptedModel(vocabulary, [say(vocabulary, GOOD)])
-    result = run(model)
-    assert model.contexts == [750]
+    result = await run(model, speech)
+    assert model.passes == [(7.5, 0.0)]
     assert result.second_passes == 0
     assert [word.text for word in result.words] == ["When", "is", "a", "lobster", "not", "a", "lobster?"]
 
 
-def test_a_loop_is_done_again_on_the_full_context(vocabulary: Vocabulary) -> None:
+async def test_a_loop_is_done_again_on_the_full_context(vocabulary: Vocabulary, speech: Samples) -> None:
     model = ScriptedModel(vocabulary, [say(vocabulary, LOOP), say(vocabulary, GOOD)])
-    result = run(model)
-    assert model.contexts == [750, 3000]
+    result = await run(model, speech)
+    assert model.passes == [(7.5, 0.0), (30.0, 0.0)]
     assert result.second_passes == 1
-    assert [segment.text for segment in result.segments] == [GOOD.strip()]
+    assert result.text == GOOD.strip()
+    assert result.words
 
 
-def test_the_full_context_is_not_tried_twice(vocabulary: Vocabulary) -> None:
-    model = ScriptedModel(vocabulary, [say(vocabulary, LOOP)])
-    result = run(model, seconds=28.0)
-    assert model.contexts == [3000]
-    assert result.second_passes == 0
+async def test_what_still_loops_is_sampled_at_rising_temperatures(
+    vocabulary: Vocabulary, speech: Samples
+) -> None:
+    outputs = [say(vocabulary, LOOP)] * 4 + [say(vocabulary, GOOD)]
+    model = ScriptedModel(vocabulary, outputs)
+    result = await run(model, speech)
+    assert model.passes == [(7.5, 0.0), (30.0, 0.0), (30.0, 0.2), (30.0, 0.4), (30.0, 0.6)]
+    assert (result.text, result.second_passes) == (GOOD.strip(), 1)
 
 
-def test_no_speech_silences_even_a_loop(vocabulary: Vocabulary) -> None:
+async def test_when_nothing_helps_the_last_output_is_kept_with_its_words(
+    vocabulary: Vocabulary, speech: Samples
+) -> None:
+    model = ScriptedModel(vocabulary, [say(vocabulary, LOOP)] * 10)
+    result = await run(model, speech)
+    assert [temperature for _, temperature in model.passes] == [0.0, 0.0, *FALLBACK_TEMPERATURES]
+    assert result.text == LOOP.strip()
+    assert len(result.words) == len(LOOP.split())
+
+
+async def test_no_speech_silences_even_a_loop(vocabulary: Vocabulary, speech: Samples) -> None:
     model = ScriptedModel(vocabulary, [say(vocabulary, LOOP, no_speech_prob=0.7)])
-    result = run(model)
-    assert (result.segments, result.words, result.second_passes) == ((), (), 0)
+    result = await run(model, speech)
+    assert (result.text, result.segments, result.words, result.second_passes) == ("", (), (), 0)

@@ -7,8 +7,11 @@ from pathlib import Path
 import vocafuse_server
 
 SOURCE = Path(vocafuse_server.__file__).parent
-# The edges where any exception at all is met: a request, a job.
-EDGES = {"dialects/request_log.py", "dialects/operations.py", "jobs/tasks.py"}
+# The edges where any exception at all is met: a request, a job, a batch of other people's work.
+EDGES = {
+    *("dialects/request_log.py", "dialects/operations.py", "jobs/tasks.py"),
+    "transcription/batcher.py",
+}
 SQL_HOMES = {"core/database.py", "core/queue.py", "core/embedded_postgres.py", "schema.py"}
 
 
