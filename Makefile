@@ -35,6 +35,7 @@ e2e: .venv/.dev-installed ## Tests of the running server with the real model
 
 bench: .venv/.dev-installed ## Benchmarks; each prints what it is compared with
 	$(BIN)/python bench/latency.py
+	$(BIN)/python bench/engine.py --rounds 1
 
 openapi: .venv/.run-installed ## Write openapi.json from the code
 	$(BIN)/python -m vocafuse_server.openapi > openapi.json
