@@ -6,7 +6,7 @@ BIN := .venv/bin
 .PHONY: help up test check lint types unit integration e2e bench openapi lock clean
 
 help: ## Show this help
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 up: .venv/.run-installed ## Run the server on this machine until Ctrl-C
 	@$(BIN)/vocafuse-server up

@@ -176,7 +176,7 @@ def report(totals_s: list[float], logged: list[dict[str, float]], floor_s: float
     for name, value in parts_ms.items():
         print(f"  {name:<22}{value:8.1f} ms")
     ratio = figures["times_the_engine_alone"]
-    print(f"\n  {'upload to webhook':<22}{total_ms:8.1f} ms   (p95 {figures['p95_ms']}, bar {BAR_S} s)")
+    print(f"\n  {'upload to webhook':<22}{total_ms:8.1f} ms   (p95 {figures['p95_ms']}; bar {BAR_S} s)")
     print(f"  {'the engine alone':<22}{floor_s * 1000:8.1f} ms   (the whole takes {ratio} x that)")
 
 

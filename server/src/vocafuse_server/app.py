@@ -21,6 +21,7 @@ from vocafuse_server.core.errors import ApiError
 from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.core.settings import Settings
 from vocafuse_server.dialects import operations
+from vocafuse_server.dialects.authentication import API_KEY_HEADER, API_SECRET_HEADER
 from vocafuse_server.dialects.context import AppContext
 from vocafuse_server.dialects.request_log import CrashAnswer, RequestLog
 from vocafuse_server.dialects.v1 import errors, notes, tokens, uploads, webhooks
@@ -28,6 +29,14 @@ from vocafuse_server.dialects.v1.vocabulary import RECORDINGS, VOICENOTES
 from vocafuse_server.storage.objects import open_objects
 from vocafuse_server.storage.outbound import AddressGuard
 from vocafuse_server.storage.upload_urls import UploadUrlSigner
+
+SECURITY_SCHEMES = {
+    "apiKey": {"type": "apiKey", "in": "header", "name": API_KEY_HEADER},
+    "apiSecret": {"type": "apiKey", "in": "header", "name": API_SECRET_HEADER},
+    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+}
+# What takes no credentials, or has its own in the URL.
+UNAUTHENTICATED = ("/v1/uploads/{note_id}", "/healthz", "/readyz")
 
 
 class Api(FastAPI):
@@ -42,6 +51,11 @@ class Api(FastAPI):
                     operation["responses"].pop("422", None)
             for name in ("HTTPValidationError", "ValidationError"):
                 schema["components"]["schemas"].pop(name, None)
+            schema["components"]["securitySchemes"] = SECURITY_SCHEMES
+            schema["security"] = [{"apiKey": [], "apiSecret": []}, {"bearer": []}]
+            for path in UNAUTHENTICATED:
+                for operation in schema["paths"][path].values():
+                    operation["security"] = []
         return super().openapi()
 
 
@@ -68,7 +82,8 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
     app = Api(
         title="VocaFuse server",
         version=__version__,
-        summary="Voice notes: upload audio, get a transcript, a signed webhook, a searchable archive.",
+        summary="Voice notes: upload audio, get a transcript and a signed webhook.",
+        redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
     )

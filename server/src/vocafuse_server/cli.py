@@ -25,6 +25,7 @@ from vocafuse_server.core.errors import StartupError
 from vocafuse_server.core.logging import configure_logging
 from vocafuse_server.core.settings import Settings, default_data_dir, load_settings
 from vocafuse_server.schema import migrate as run_migrations
+from vocafuse_server.storage.objects import open_objects
 from vocafuse_server.supervised import SupervisorLink
 from vocafuse_server.supervisor import Supervisor, database_of, sole_owner
 from vocafuse_server.transcription.engine import TranscriptionError
@@ -34,9 +35,11 @@ app = typer.Typer(
     name="vocafuse-server",
     help="The voice-notes server.",
     no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-tenants = typer.Typer(help="Accounts on this server.", no_args_is_help=True)
+tenants = typer.Typer(help="Accounts on this server.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(tenants, name="tenants")
 
 SAMPLE = Path(__file__).parent / "samples" / "voice-note.wav"
@@ -68,6 +71,7 @@ def up() -> None:
     """Run everything on this machine: database, API and worker, until Ctrl-C."""
     settings = _settings()
     prepare_data_dir(settings.data_dir)
+    open_objects(settings)  # Told here, in one sentence, rather than by a process that doesn't start.
     with sole_owner(settings.data_dir):
         _prepare_model(settings)
         supervisor = Supervisor(settings, report=_report, on_ready=_greet)
@@ -110,7 +114,7 @@ def migrate() -> None:
 @tenants.command("create")
 def tenants_create(
     name: Annotated[str, typer.Option(help="What the account is called.")],
-    plan: Annotated[Plan, typer.Option(help="Decides the rate limits.")] = Plan.FREE,
+    plan: Annotated[Plan, typer.Option(help="What the account has subscribed to.")] = Plan.FREE,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Make an account and its first key pair. The secret is shown this once."""
@@ -193,13 +197,13 @@ def _greet(settings: Settings, known: Bootstrap) -> None:
 
 
 def _curl_line(settings: Settings, key: str, secret: str) -> str:
-    headers = f"-H 'X-VocaFuse-API-Key: {key}' -H 'X-VocaFuse-API-Secret: {secret}'"
+    keys = f"-H 'X-VocaFuse-API-Key: {key}' -H 'X-VocaFuse-API-Secret: {secret}'"
     url = f"{settings.base_url}/voicenotes"
     find_id = r"""sed 's/^{"id":"\([^"]*\)".*/\1/'"""
     sample = shlex.quote(f"file=@{_near(SAMPLE)}")
     return (
-        f"id=$(curl -s {headers} -F {sample} {url} | {find_id});"
-        f" curl -s --fail --retry 30 --retry-delay 1 --retry-all-errors {headers} {url}/$id/transcription"
+        f'api() {{ curl -s {keys} "$@"; }}; id=$(api -F {sample} {url} | {find_id}); sleep 0.5;'
+        f" api --fail --retry 30 --retry-all-errors {url}/$id/transcription; echo"
     )
 
 

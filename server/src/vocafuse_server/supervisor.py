@@ -83,8 +83,10 @@ def listen(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
+        # Python adds the address to the system's words; a name that doesn't resolve has a negative number.
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise StartupError(
-            f"Can't listen on {host} port {port} ({error.strerror or error}):"
+            f"Can't listen on {host} port {port} ({reason}):"
             " set VOCAFUSE_PORT or VOCAFUSE_HOST to something else."
         ) from error
 

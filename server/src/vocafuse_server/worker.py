@@ -50,10 +50,10 @@ async def run_worker(settings: Settings, database_url: str, *, link: SupervisorL
                 # By itself, so that the sweep for lost jobs never waits behind slow receivers.
                 asyncio.create_task(_run_queue(app, Queue.MAINTENANCE, _MAINTENANCE_IN_FLIGHT)),
             ]
+            log.info("worker ready")
             if link is not None:
                 link.ready()
                 workers.append(asyncio.create_task(link.on_loss(stop.set)))
-            log.info("worker ready", model=settings.model)
             stopping = asyncio.create_task(stop.wait())
             await asyncio.wait([stopping, *workers], return_when=asyncio.FIRST_COMPLETED)
             log.info("worker stopping")

@@ -73,7 +73,7 @@ def test_the_printed_lines_transcribe_the_sample(tmp_path: Path) -> None:
     server = Server(tmp_path / "data", VOCAFUSE_PORT=str(_free_port()))
     server.start()
     lines = [line.strip() for line in server.greeting.splitlines()]
-    for start in ("id=$(curl", "VOCAFUSE_DATA_DIR="):
+    for start in ("api() {", "VOCAFUSE_DATA_DIR="):
         line = next(line for line in lines if line.startswith(start))
         result = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True)
         assert "block books" in result.stdout, result

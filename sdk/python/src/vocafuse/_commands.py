@@ -51,7 +51,7 @@ def options(
 @app.command()
 def upload(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="The audio file.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The audio file.")],
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the transcript and print it.")] = False,
     language: Annotated[str | None, typer.Option(help="What is spoken, such as en.")] = None,
     tag: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="May be repeated.")] = None,
@@ -74,7 +74,7 @@ def upload(
     if as_json:
         terminal.print_json(_with_transcription(note, transcription))
     else:
-        terminal.print_text(transcription.text)
+        terminal.print_transcript(transcription)
 
 
 @app.command("list")
@@ -82,7 +82,9 @@ def list_notes(
     context: typer.Context,
     limit: Annotated[int | None, typer.Option(help="Notes to show, 1 to 100.")] = None,
     page: Annotated[int | None, typer.Option(help="Number of the page, from 0.")] = None,
-    status: Annotated[str | None, typer.Option(help="processing, transcribed or failed.")] = None,
+    status: Annotated[
+        str | None, typer.Option(help="processing, transcribed (or completed) or failed.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List voice notes, the newest first."""

@@ -57,7 +57,7 @@ def resolve_config(
         or _read_pair(_credentials_path(environ))
     )
     given_url = base_url or environ.get("VOCAFUSE_BASE_URL") or None
-    url = _checked_url(given_url or pair.base_url or DEFAULT_BASE_URL)
+    url = _checked_url(given_url or pair.base_url or _local_url(environ))
     # The local server's key must not be handed to whatever other server somebody named.
     if pair.base_url and not _same_server(url, pair.base_url):
         raise CredentialsError(
@@ -92,7 +92,8 @@ def _read_pair(path: Path) -> _Pair:
     except FileNotFoundError:
         raise CredentialsError(
             "No API credentials: give api_key and api_secret, set VOCAFUSE_API_KEY and VOCAFUSE_API_SECRET, "
-            f"or start the embedded server, which writes {path}."
+            f"or start the server on this machine with `make up`, which writes {path} "
+            "(in another folder if VOCAFUSE_DATA_DIR named one: set it here too)."
         ) from None
     except OSError as error:
         raise CredentialsError(f"Cannot read the credentials in {path}: {error.strerror}.") from None
@@ -104,6 +105,14 @@ def _read_pair(path: Path) -> _Pair:
     if not (key and secret):
         raise CredentialsError(f"{path} holds no api_key and api_secret.")
     return _Pair(key, secret, str(path), base_url or None)
+
+
+def _local_url(environ: Mapping[str, str]) -> str:
+    """Where the server on this machine is: its file tells the port, also to those who have other keys."""
+    try:
+        return _read_pair(_credentials_path(environ)).base_url or DEFAULT_BASE_URL
+    except CredentialsError:
+        return DEFAULT_BASE_URL
 
 
 def _sendable(value: str, source: str) -> str:
@@ -120,7 +129,10 @@ def _checked_url(url: str) -> str:
     except ValueError:
         raise ValidationError("base_url is not a URL.") from None
     if not usable or parts.query or parts.fragment or "@" in parts.netloc:
-        raise ValidationError("base_url must look like https://example.com/v1: no user, query or fragment.")
+        raise ValidationError(
+            "base_url must look like https://example.com/v1: with http:// or https://, "
+            "without user, query or fragment."
+        )
     return url.rstrip("/")
 
 

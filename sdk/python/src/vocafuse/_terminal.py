@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import unicodedata
 from collections.abc import Callable, Generator, Iterable
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
     from vocafuse._pages import Page
 
 LIST_FIELDS = ("id", "status", "duration_seconds", "created_at", "original_filename")
+LIST_TITLES = ("ID", "STATUS", "SECONDS", "CREATED (UTC)", "FILE")
+
+# What a person wants to see of a note; `--json` and a pipe get all of it.
+SHOWN_FIELDS = frozenset(
+    {"id", "status", "duration_seconds", "language", "created_at", "original_filename", "user_id"}
+    | {"audio_format", "custom_tags", "failure"}
+)
 
 
 def print_text(text: str) -> None:
@@ -38,7 +46,7 @@ def print_upload(note: VoiceNote, *, as_json: bool) -> None:
     if as_json:
         print_json(note.to_dict())
     elif sys.stdout.isatty():
-        print_text(f"Uploaded as {note.id}. Its transcript: vocafuse get {note.id}")
+        print_text(f"Uploaded as {note.id}. Its transcript:\n  {shlex.quote(sys.argv[0])} get {note.id}")
     else:
         print_text(note.id)
 
@@ -48,25 +56,38 @@ def print_notes(notes: Page[VoiceNote]) -> None:
     if not sys.stdout.isatty():
         _print_tab_separated(rows)
         return
-    table = Table(*LIST_FIELDS, caption=f"{len(notes)} of {notes.total}")
-    for row in rows:
-        # As Text, for rich would read markup in a file's name.
-        table.add_row(*(Text(cell, overflow="fold") for cell in row))
+    table = Table(*LIST_TITLES, box=None, padding=(0, 2, 0, 0))
+    for identifier, *row in rows:
+        # As Text, for rich would read markup in a file's name. An id cut short could not be copied.
+        table.add_row(
+            Text(identifier, no_wrap=True), *(Text(cell, overflow="ellipsis", no_wrap=True) for cell in row)
+        )
     Console().print(table)
+    if len(notes) < notes.total:
+        Console().print(f"{len(notes)} of {notes.total}", style="dim")
 
 
 def print_note(note: VoiceNote, transcription: Transcription | None) -> None:
     rows = [[name, one_line(value)] for name, value in note.items() if value is not None]
+    rows += [] if transcription is None else [["language", one_line(transcription.get("language"))]]
     if not sys.stdout.isatty():
         text = [] if transcription is None else [["transcription", one_line(transcription.text)]]
         _print_tab_separated(rows + text)
         return
     grid = Table.grid(padding=(0, 2))
     for name, value in rows:
-        grid.add_row(Text(name, style="bold"), Text(value, overflow="fold"))
+        if name in SHOWN_FIELDS:
+            grid.add_row(Text(name, style="bold"), Text(value, overflow="fold"))
     Console().print(grid)
     if transcription is not None:
-        print_text(f"\n{transcription.text}")
+        print_transcript(transcription)
+
+
+def print_transcript(transcription: Transcription) -> None:
+    """The text; where a person looks, an empty one is explained."""
+    if not transcription.text and sys.stderr.isatty():
+        sys.stderr.write("(nobody speaks)\n")
+    print_text(transcription.text)
 
 
 @contextmanager

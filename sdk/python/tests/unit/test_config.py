@@ -25,7 +25,7 @@ def environ(data_dir: Path) -> dict[str, str]:
 def test_arguments_win_over_environment_over_file(environ: dict[str, str]) -> None:
     assert resolve_config(None, None, None, environ) == Config(FILE["base_url"], "file-key", "file-s")
     environ |= {"VOCAFUSE_API_KEY": "env-key", "VOCAFUSE_API_SECRET": "env-s"}
-    assert resolve_config(None, None, None, environ) == Config("http://127.0.0.1:8000/v1", "env-key", "env-s")
+    assert resolve_config(None, None, None, environ) == Config(FILE["base_url"], "env-key", "env-s")
     environ["VOCAFUSE_BASE_URL"] = "https://env.example/v1/"
     assert resolve_config(None, None, None, environ).base_url == "https://env.example/v1"
     config = resolve_config("key", "s", "https://argument.example/v1", environ)

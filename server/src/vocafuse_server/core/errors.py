@@ -79,7 +79,8 @@ class PayloadTooLarge(ApiError):
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__(
-            f"The body is larger than the {max_bytes} bytes allowed.", details={"max_bytes": max_bytes}
+            f"This is larger than the {max_bytes / 1024 / 1024:g} MiB allowed.",
+            details={"max_bytes": max_bytes},
         )
 
 
@@ -88,7 +89,7 @@ class UnsupportedAudioError(ApiError):
     code = 2005
     name = "UNSUPPORTED_AUDIO"
     type = "ValidationError"
-    default_message = "This is not an audio file we can read. Send webm, ogg, mp4, mp3, wav, flac or aac."
+    default_message = "This is not an audio file we can read. Send webm, ogg, mp4/m4a, mp3, wav, flac or aac."
 
 
 class NotFound(ApiError):

@@ -8,12 +8,14 @@ import logging
 import sys
 
 import structlog
-from structlog.types import Processor
+from structlog.types import EventDict, Processor, WrappedLogger
 
 from vocafuse_server.core.settings import Settings
 
 # Libraries whose own INFO lines would drown ours.
-_QUIET = ("httpx2", "httpcore2", "procrastinate", "uvicorn.access", "alembic", "faster_whisper")
+_QUIET = ("httpx2", "httpcore2", "procrastinate", "uvicorn", "alembic", "faster_whisper")
+# What a person who watches can do without; the JSON form has it all.
+_NOT_FOR_PEOPLE = ("request_id", "tenant_id")
 
 
 def configure_logging(settings: Settings) -> None:
@@ -23,7 +25,7 @@ def configure_logging(settings: Settings) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(allow=()),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.TimeStamper(fmt="iso" if as_json else "%H:%M:%S", utc=as_json),
     ]
     structlog.configure(
         processors=[
@@ -39,11 +41,14 @@ def configure_logging(settings: Settings) -> None:
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if as_json
         else [
+            _for_people,
             structlog.dev.ConsoleRenderer(
+                pad_event_to=0,
+                pad_level=False,
                 colors=sys.stderr.isatty(),
                 # The default one shows local variables, and those can be secrets.
                 exception_formatter=structlog.dev.plain_traceback,
-            )
+            ),
         ]
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -58,6 +63,20 @@ def configure_logging(settings: Settings) -> None:
     root.setLevel(settings.log_level.upper())
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+def _for_people(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Say the two things that happen all the time in a line that is read at a glance."""
+    if event.get("level") in {"debug", "info"}:
+        for name in _NOT_FOR_PEOPLE:
+            event.pop(name, None)
+    if event["event"] == "request":
+        line = "{method} {path} {status} in {duration_ms:.0f} ms".format_map(event)
+        return {"timestamp": event["timestamp"], "level": event["level"], "event": line}
+    if event["event"] == "note transcribed":
+        line = "note {note_id}: {duration_s} s transcribed in {transcribe_ms:.0f} ms".format_map(event)
+        return {"timestamp": event["timestamp"], "level": event["level"], "event": line}
+    return event
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

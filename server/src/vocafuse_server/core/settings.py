@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from vocafuse_server.core.errors import StartupError
 
 MIB = 1024 * 1024
+MIN_SIGNING_KEY_LENGTH = 32
 # Attempts at about these times after the one before; the published retry schedule.
 WEBHOOK_RETRY_DELAYS_S = (5.0, 30.0, 120.0, 600.0, 1800.0, 7200.0, 21600.0, 43200.0)
 
@@ -71,7 +72,6 @@ class Settings(BaseSettings):
     )
     signing_key: SecretStr | None = Field(
         default=None,
-        min_length=32,
         description="Signs tokens and upload URLs; the same on every process of a fleet."
         " Unset: generated into the data directory.",
     )
@@ -123,6 +123,18 @@ class Settings(BaseSettings):
         if value is not None and not value.get_secret_value().startswith(("postgres://", "postgresql")):
             raise ValueError("must be a URL like postgresql://user:password@host:5432/database")
         return value
+
+    @field_validator("signing_key")
+    @classmethod
+    def _is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < MIN_SIGNING_KEY_LENGTH:
+            raise ValueError(f"must have at least {MIN_SIGNING_KEY_LENGTH} characters")
+        return value
+
+    @field_validator("log_level", "log_format", "engine", mode="before")
+    @classmethod
+    def _in_any_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
 
     @field_validator("data_dir")
     @classmethod

@@ -67,6 +67,9 @@ class CrashAnswer:
         self._respond = respond
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
         started = False
 
         async def send_noting(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""The transcription of a note: claim, work, record. No transaction is held while it works."""
+"""The transcription of a note: look, work, record. No transaction is held while it works."""
 
 import time
 from dataclasses import asdict, dataclass
@@ -55,7 +55,7 @@ async def transcribe_note(context: TranscribingContext, note_id: NoteId) -> None
     Raises:
         DecoderUnavailable, OSError, TranscriptionError: Nothing is wrong with the note; try again.
     """
-    note = await _claim(context, note_id)
+    note = await _find_waiting(context, note_id)
     if note is None:
         return
     watch = _Stopwatch()
@@ -100,7 +100,7 @@ async def fail_note(context: TranscribingContext, note_id: NoteId, *, code: str,
         log.info("note failed", note_id=str(note_id), failure_code=code, failure_message=message)
 
 
-async def _claim(context: TranscribingContext, note_id: NoteId) -> Note | None:
+async def _find_waiting(context: TranscribingContext, note_id: NoteId) -> Note | None:
     async with context.database.transaction() as session:
         note = await queries.find_note_for_work(session, note_id)
     return note if note is not None and note.status is NoteStatus.PROCESSING else None

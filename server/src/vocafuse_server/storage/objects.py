@@ -71,7 +71,7 @@ def open_objects(settings: Settings) -> Objects:
         return Objects(from_url(settings.storage_url), bucket=settings.storage_url)
     except (BaseError, OSError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise StartupError(f"The object store can't be opened: {reason}") from error
+        raise StartupError(f"VOCAFUSE_STORAGE_URL: the object store can't be opened ({reason})") from error
 
 
 def _local(folder: Path) -> LocalStore:

@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -70,9 +71,11 @@ async def deliver(context: DeliveryContext, delivery_id: DeliveryId) -> None:
     outcome = await _send(context, prepared)
     async with context.database.transaction() as session:
         await _record(session, context, delivery_id, prepared, outcome)
-    log.info(
-        "webhook attempt",
+    write = log.info if outcome.delivered else log.warning
+    write(
+        "webhook delivered" if outcome.delivered else "webhook attempt failed",
         delivery_id=str(delivery_id),
+        host=urlsplit(prepared.url).hostname,  # Of some receivers the path is a secret.
         webhook_event=prepared.event,
         attempt=prepared.number,
         status_code=outcome.status_code,
