@@ -140,6 +140,43 @@ async def test_a_deleted_note_is_gone(api: Api, account: Account) -> None:
     assert (await api.http.get("/v1/voicenotes", headers=account.headers)).json()["total"] == 0
 
 
+async def test_the_audio_comes_back_as_it_was_sent(
+    api: Api, account: Account, other_account: Account
+) -> None:
+    note = await upload(api, account)
+    whole = await api.http.get(f"{note['uri']}/audio", headers=account.headers)
+    assert (whole.status_code, whole.content) == (200, CLIP)
+    assert whole.headers["Content-Type"] == "audio/wav"
+    assert whole.headers["Content-Length"] == str(len(CLIP))
+    assert whole.headers["Content-Disposition"] == "attachment; filename*=UTF-8''a.wav"
+    for asked, part in (
+        ("bytes=10-19", slice(10, 20)),
+        ("bytes=-5", slice(-5, None)),
+        ("bytes=44-", slice(44, None)),
+    ):
+        answer = await api.http.get(f"{note['uri']}/audio", headers={**account.headers, "Range": asked})
+        assert (answer.status_code, answer.content) == (206, CLIP[part])
+        start, end, _ = part.indices(len(CLIP))
+        assert answer.headers["Content-Range"] == f"bytes {start}-{end - 1}/{len(CLIP)}"
+    beyond = {**account.headers, "Range": f"bytes={len(CLIP)}-"}
+    answer = await api.http.get(f"{note['uri']}/audio", headers=beyond)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (416, 2003)
+    changed = {**account.headers, "Range": "bytes=0-1", "If-Range": '"another"'}
+    assert (await api.http.get(f"{note['uri']}/audio", headers=changed)).status_code == 200
+    assert (await api.http.get(f"{note['uri']}/audio", headers=other_account.headers)).status_code == 404
+
+
+async def test_the_audio_url_of_an_upload_is_where_the_audio_will_be(api: Api, account: Account) -> None:
+    asked = {"file_name": "Früh am Morgen.wav"}
+    made = (await api.http.post("/v1/upload", headers=account.headers, json=asked)).json()
+    early = await api.http.get(made["audio_url"], headers=account.headers)
+    assert (early.status_code, early.json()["error"]["code"]) == (404, 3000)
+    await api.http.put(made["presigned_url"], content=CLIP)
+    answer = await api.http.get(made["audio_url"], headers=account.headers)
+    assert (answer.status_code, answer.content) == (200, CLIP)
+    assert answer.headers["Content-Disposition"].endswith("Fr%C3%BCh%20am%20Morgen.wav")
+
+
 async def test_other_tenants_notes_do_not_exist(api: Api, account: Account, other_account: Account) -> None:
     note = await upload(api, account)
     for method, path in (("GET", ""), ("GET", "/transcription"), ("DELETE", "")):

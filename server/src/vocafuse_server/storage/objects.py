@@ -10,6 +10,8 @@ from obstore.store import LocalStore, from_url
 from vocafuse_server.core.errors import StartupError
 from vocafuse_server.core.settings import Settings
 
+CHUNK_BYTES = 256 * 1024
+
 
 class Objects:
     """The store. Keys are relative paths, e.g. `<tenant>/<note>.webm`.
@@ -38,6 +40,15 @@ class Objects:
         """
         result = await obstore.get_async(self._store, key)
         return bytes(await result.bytes_async())
+
+    async def open(self, key: str, *, start: int, end: int) -> AsyncIterator[bytes]:
+        """The bytes of an object from `start` to before `end`, in chunks.
+
+        Raises:
+            FileNotFoundError: There is no such object.
+        """
+        result = await obstore.get_async(self._store, key, options={"range": (start, end)})
+        return (bytes(chunk) async for chunk in result.stream(min_chunk_size=CHUNK_BYTES))
 
     async def rename(self, source: str, target: str) -> None:
         """Give an object another key, replacing what was there."""

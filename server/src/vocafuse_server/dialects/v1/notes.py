@@ -3,13 +3,15 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
+from fastapi.responses import StreamingResponse
 
 from vocafuse_server.core.errors import InvalidField
-from vocafuse_server.core.ids import NoteId, parse_uuid
 from vocafuse_server.core.pages import DEFAULT_LIMIT, PageRequest
 from vocafuse_server.dialects.context import Context, Session
 from vocafuse_server.dialects.routing import AuthenticatedRoute, NoteReader, NoteWriter, UploadRoute
+from vocafuse_server.dialects.v1.audio import AUDIO_RESPONSES, get_audio
 from vocafuse_server.dialects.v1.fields import PageLimit, PageNumber, ShortText, parse_before, parse_from
+from vocafuse_server.dialects.v1.ids import parse_note_id
 from vocafuse_server.dialects.v1.multipart import UPLOAD_FORM, upload_in_one_step
 from vocafuse_server.dialects.v1.pages import page_body, page_model
 from vocafuse_server.dialects.v1.responses import errors
@@ -58,6 +60,12 @@ def notes_router(words: Vocabulary) -> APIRouter:
         get_transcription,
         response_model=transcription,
         responses=errors(401, 403, 404),
+    )
+    router.add_api_route(
+        "/{note_id}/audio",
+        get_audio,
+        response_class=StreamingResponse,
+        responses={**AUDIO_RESPONSES, **errors(401, 403, 404, 416)},
     )
     router.add_api_route(
         "/{note_id}", delete_note, methods=["DELETE"], status_code=204, responses=errors(401, 403, 404)
@@ -115,12 +123,6 @@ async def delete_note(note_id: str, session: Session, context: Context, caller: 
         session, context.queue, owner_of(caller), parse_note_id(note_id), now=context.clock()
     )
     return Response(status_code=204)
-
-
-def parse_note_id(text: str) -> NoteId | None:
-    """The note's id; None for anything that can't be one, which is then simply unknown."""
-    found = parse_uuid(text)
-    return None if found is None else NoteId(found)
 
 
 def _note_filter(

@@ -24,6 +24,7 @@ _DESCRIPTIONS = {
     403: "The credentials don't allow this",
     404: "There is no such thing, or it is not yours",
     409: "It is in the way of something that exists",
+    416: "There is no such part",
     413: "The body is too large",
     500: "Something went wrong on the server; the request id finds it in the log",
     503: "The server or its database is not ready; try again",

@@ -12,7 +12,7 @@ from vocafuse_server.core.errors import PayloadTooLarge
 from vocafuse_server.core.ids import NoteId
 from vocafuse_server.dialects.context import AppContext, Context, Session
 from vocafuse_server.dialects.routing import AuthenticatedRoute, NoteWriter
-from vocafuse_server.dialects.v1.notes import parse_note_id
+from vocafuse_server.dialects.v1.ids import parse_note_id
 from vocafuse_server.dialects.v1.responses import errors
 from vocafuse_server.dialects.v1.schemas import UploadRequest, UploadResponse
 from vocafuse_server.dialects.v1.upload_details import extension_of, upload_source

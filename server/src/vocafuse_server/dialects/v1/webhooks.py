@@ -4,11 +4,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from vocafuse_server.core.ids import WebhookId, parse_uuid
 from vocafuse_server.core.pages import DEFAULT_LIMIT, PageRequest
 from vocafuse_server.dialects.context import Context, Session
 from vocafuse_server.dialects.routing import AuthenticatedRoute, WebhookReader, WebhookWriter
 from vocafuse_server.dialects.v1.fields import PageLimit, PageNumber
+from vocafuse_server.dialects.v1.ids import parse_webhook_id
 from vocafuse_server.dialects.v1.pages import page_body, page_model
 from vocafuse_server.dialects.v1.responses import errors
 from vocafuse_server.dialects.v1.schemas import WebhookBody, WebhookCreated, WebhookRequest, webhook_body
@@ -62,16 +62,11 @@ async def list_webhooks(
 @router.get("/{webhook_id}", response_model=WebhookBody, responses=errors(401, 403, 404))
 async def get_webhook(webhook_id: str, session: Session, caller: WebhookReader) -> dict[str, Any]:
     """Get one webhook."""
-    return webhook_body(await service.get_webhook(session, caller.tenant_id, _parse_id(webhook_id)))
+    return webhook_body(await service.get_webhook(session, caller.tenant_id, parse_webhook_id(webhook_id)))
 
 
 @router.delete("/{webhook_id}", status_code=204, responses=errors(401, 403, 404))
 async def delete_webhook(webhook_id: str, session: Session, caller: WebhookWriter) -> Response:
     """Stop telling this URL, and drop what was still on its way there."""
-    await service.delete_webhook(session, caller.tenant_id, _parse_id(webhook_id))
+    await service.delete_webhook(session, caller.tenant_id, parse_webhook_id(webhook_id))
     return Response(status_code=204)
-
-
-def _parse_id(text: str) -> WebhookId | None:
-    found = parse_uuid(text)
-    return None if found is None else WebhookId(found)

@@ -1,0 +1,112 @@
+"""v1's audio download, whole or a part of it."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from fastapi import Request
+from fastapi.responses import StreamingResponse
+
+from vocafuse_server.core.errors import ApiError, NotFound
+from vocafuse_server.dialects.context import Context, Session
+from vocafuse_server.dialects.routing import NoteReader
+from vocafuse_server.dialects.v1.ids import parse_note_id
+from vocafuse_server.notes import service
+from vocafuse_server.notes.filters import owner_of
+from vocafuse_server.notes.models import Note
+
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+_CONTENT_TYPES = {
+    "webm": "audio/webm",
+    "ogg": "audio/ogg",
+    "mp4": "audio/mp4",
+    "mp3": "audio/mpeg",
+    "wav": "audio/wav",
+    "flac": "audio/flac",
+    "aac": "audio/aac",
+    "aiff": "audio/aiff",
+    "amr": "audio/amr",
+    "caf": "audio/x-caf",
+    "wma": "audio/x-ms-wma",
+}
+AUDIO_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The whole file", "content": {"audio/*": {}}},
+    206: {"description": "The part that was asked for", "content": {"audio/*": {}}},
+}
+
+
+class RangeNotSatisfiable(ApiError):
+    status: ClassVar[int] = 416
+    code: ClassVar[int] = 2003
+    name: ClassVar[str] = "INVALID_FIELD_VALUE"
+    type: ClassVar[str] = "ValidationError"
+
+    def __init__(self, size: int) -> None:
+        reason = f"must begin within the file's {size} bytes"
+        super().__init__(f"Range {reason}", details={"field": "Range", "reason": reason})
+
+
+@dataclass(frozen=True, slots=True)
+class ByteRange:
+    """The bytes from `start` to before `end`."""
+
+    start: int
+    end: int
+
+
+def parse_range(header: str | None, size: int) -> ByteRange | None:
+    """The part of a file of `size` bytes that a Range header asks for; None for the whole.
+
+    As RFC 9110, section 14.2, allows, a header of another form (several ranges, too) is ignored.
+
+    Raises:
+        RangeNotSatisfiable: It asks for a part that isn't there.
+    """
+    match = _RANGE.fullmatch(header.strip()) if header else None
+    if match is None or match.group() == "bytes=-":
+        return None
+    first, last = match.groups()
+    if not first:
+        start, end = max(0, size - int(last)), size
+    else:
+        start, end = int(first), min(size, int(last) + 1) if last else size
+        if last and int(last) < int(first):
+            return None
+    if start >= end:
+        raise RangeNotSatisfiable(size)
+    return ByteRange(start, end)
+
+
+async def get_audio(
+    note_id: str, request: Request, session: Session, context: Context, caller: NoteReader
+) -> StreamingResponse:
+    """Download a note's audio as it was uploaded; a Range header gets a part of it."""
+    note = await service.get_note(session, owner_of(caller), parse_note_id(note_id))
+    size = note.file_size_bytes
+    if size is None:
+        raise NotFound("The audio of this note has not arrived yet.")
+    etag = f'"{note.id}"'  # A note's audio never changes.
+    if_range = request.headers.get("if-range", etag)
+    part = parse_range(request.headers.get("range"), size) if if_range == etag else None
+    sent = part or ByteRange(0, size)
+    chunks = await context.objects.open(note.audio_key, start=sent.start, end=sent.end)
+    headers = {**_headers(note), "ETag": etag, "Content-Length": str(sent.end - sent.start)}
+    if part is not None:
+        headers["Content-Range"] = f"bytes {part.start}-{part.end - 1}/{size}"
+    return StreamingResponse(
+        chunks,
+        status_code=200 if part is None else 206,
+        media_type=_CONTENT_TYPES.get(note.audio_format or "", "application/octet-stream"),
+        headers=headers,
+    )
+
+
+def _headers(note: Note) -> dict[str, str]:
+    return {
+        "Accept-Ranges": "bytes",
+        # What strangers uploaded is offered for saving, and never guessed to be a page.
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(note.original_filename, safe='')}",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "private, no-cache",
+    }

@@ -1,0 +1,15 @@
+"""Ids in v1's paths."""
+
+from vocafuse_server.core.ids import NoteId, WebhookId, parse_uuid
+
+
+def parse_note_id(text: str) -> NoteId | None:
+    """The note's id; None for anything that can't be one, which is then simply unknown."""
+    found = parse_uuid(text)
+    return None if found is None else NoteId(found)
+
+
+def parse_webhook_id(text: str) -> WebhookId | None:
+    """The webhook's id; None for anything that can't be one."""
+    found = parse_uuid(text)
+    return None if found is None else WebhookId(found)
