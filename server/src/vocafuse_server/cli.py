@@ -73,7 +73,7 @@ def up() -> None:
     prepare_data_dir(settings.data_dir)
     open_objects(settings)  # Told here, in one sentence, rather than by a process that doesn't start.
     with sole_owner(settings.data_dir):
-        _prepare_model(settings)
+        _prepare_engine(settings)
         supervisor = Supervisor(settings, report=_report, on_ready=_greet)
         asyncio.run(supervisor.run())
     _report("Stopped")
@@ -155,6 +155,14 @@ def _database_url(settings: Settings) -> str:
             "VOCAFUSE_DATABASE_URL is not set: only `vocafuse-server up` brings a database of its own."
         )
     return settings.database_url.get_secret_value()
+
+
+def _prepare_engine(settings: Settings) -> None:
+    """Say where the audio goes if it leaves this machine; else put the model together."""
+    if settings.engine == "openai":
+        _report(f"Notes are transcribed by {settings.openai_model} at {settings.openai_base_url}")
+    else:
+        _prepare_model(settings)
 
 
 def _prepare_model(settings: Settings) -> None:

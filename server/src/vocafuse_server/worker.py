@@ -19,6 +19,8 @@ from vocafuse_server.storage.objects import open_objects
 from vocafuse_server.storage.outbound import AddressGuard, GuardedClient
 from vocafuse_server.supervised import SupervisorLink
 from vocafuse_server.transcription.adaptive import AdaptiveWhisper
+from vocafuse_server.transcription.engine import Engine
+from vocafuse_server.transcription.remote import RemoteEngine
 from vocafuse_server.transcription.weights import resolve_model
 from vocafuse_server.transcription.whisper import choose_hardware
 from vocafuse_server.webhooks.delivery import DeliveryContext
@@ -90,10 +92,7 @@ async def _contexts(settings: Settings, database_url: str) -> AsyncGenerator[Job
         )
         stack.push_async_callback(decoder.close)
         await decoder.start()
-        model = await asyncio.to_thread(resolve_model, settings.model, data_dir=settings.data_dir)
-        engine = await asyncio.to_thread(AdaptiveWhisper.load, model, choose_hardware())
-        stack.push_async_callback(engine.close)
-        await engine.warm()
+        engine = await _open_engine(settings, stack)
         client = GuardedClient(AddressGuard(settings.allow_private_networks))
         stack.push_async_callback(client.close)
         queue = JobQueue()
@@ -107,3 +106,21 @@ async def _contexts(settings: Settings, database_url: str) -> AsyncGenerator[Job
                 retry_delays_s=settings.webhook_retry_seconds,
             ),
         )
+
+
+async def _open_engine(settings: Settings, stack: AsyncExitStack) -> Engine:
+    """The engine that the settings name, ready to work; `stack` closes it."""
+    if settings.engine == "openai":
+        remote = RemoteEngine(
+            base_url=settings.openai_base_url,
+            api_key=settings.openai_api_key,
+            model=settings.openai_model,
+            timeout_s=settings.openai_timeout_seconds,
+        )
+        stack.push_async_callback(remote.close)
+        return remote
+    model = await asyncio.to_thread(resolve_model, settings.model, data_dir=settings.data_dir)
+    local = await asyncio.to_thread(AdaptiveWhisper.load, model, choose_hardware())
+    stack.push_async_callback(local.close)
+    await local.warm()
+    return local

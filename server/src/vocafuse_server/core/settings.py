@@ -4,6 +4,7 @@ import os
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -55,8 +56,26 @@ class Settings(BaseSettings):
         default="base",
         description="Whisper model: `base`, `tiny.en`, a CTranslate2 directory, or a hub name.",
     )
-    engine: Literal["local"] = Field(
-        default="local", description="What transcribes: `local`, on this machine."
+    engine: Literal["local", "openai"] = Field(
+        default="local",
+        description="What transcribes: `local`, on this machine, or `openai`, a server with OpenAI's API.",
+    )
+    openai_base_url: str = Field(
+        default="https://api.openai.com/v1",
+        description="Where the engine `openai` sends the audio: OpenAI, or any server with its"
+        " `/audio/transcriptions`.",
+    )
+    openai_api_key: SecretStr | None = Field(
+        default=None,
+        description="Key for that server. Unset: none is sent, which self-hosted ones often allow.",
+    )
+    openai_model: str = Field(
+        default="whisper-1",
+        min_length=1,
+        description="Model asked for there; one that can answer with `verbose_json`.",
+    )
+    openai_timeout_seconds: float = Field(
+        default=60, gt=0, description="How long that server has to answer; three tries are made."
     )
     transcriptions_in_flight: int = Field(
         default=8, ge=1, le=256, description="Notes one worker process transcribes at a time."
@@ -124,6 +143,23 @@ class Settings(BaseSettings):
             raise ValueError("must be a URL like postgresql://user:password@host:5432/database")
         return value
 
+    @field_validator("openai_base_url")
+    @classmethod
+    def _is_base_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
+            raise ValueError("must be a URL like https://api.openai.com/v1")
+        if parts.username is not None or parts.query or parts.fragment or not _fits_a_header(value):
+            raise ValueError("must have no user name, query, fragment, space or character outside ASCII")
+        return value.rstrip("/")
+
+    @field_validator("openai_api_key")
+    @classmethod
+    def _is_sendable(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _fits_a_header(value.get_secret_value()):
+            raise ValueError("must hold printable ASCII characters only, without spaces")
+        return value
+
     @field_validator("signing_key")
     @classmethod
     def _is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
@@ -154,6 +190,11 @@ class Settings(BaseSettings):
             return f"{self.public_url.rstrip('/')}/v1"
         host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/v1"
+
+
+def _fits_a_header(value: str) -> bool:
+    """Whether HTTP can carry it; its libraries quote what they can't send in their errors."""
+    return value.isascii() and value.isprintable() and " " not in value
 
 
 def load_settings() -> Settings:

@@ -55,4 +55,4 @@ async def _check_storage(context: AppContext) -> None:
 async def _check_model(context: AppContext) -> None:
     async with context.database.transaction() as session:
         if not await any_live_worker(session):
-            raise RuntimeError("no worker has loaded a model")
+            raise RuntimeError("no worker is there to transcribe")
