@@ -16,11 +16,11 @@ from vocafuse_server.webhooks.delivery import DeliveryContext, deliver
 
 log = get_logger(__name__)
 
-# A note is given up after this many tries at about 1, 2, 4 and 8 s: long enough for a restart of
-# the store or the database, short enough for a person who waits.
-MAX_TRANSCRIPTION_ATTEMPTS = 5
+# A note is given up after this many tries, 1, 2, 4 ... s apart, two minutes in all: long enough for a
+# restart of the store, the database or a remote engine, short enough for a person who waits.
+MAX_TRANSCRIPTION_ATTEMPTS = 8
 # A note whose job was begun this often and never came to an end is what ends the worker.
-MAX_TRANSCRIPTION_STARTS = 10
+MAX_TRANSCRIPTION_STARTS = 12
 _MAX_ATTEMPTS = 20
 _MAX_WAIT_S = 300
 _HEARTBEAT_GRACE_S = 30
