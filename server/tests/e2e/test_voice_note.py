@@ -97,7 +97,9 @@ def test_what_browsers_and_phones_record_is_understood(client: Client, name: str
         )
         < 0.3
     )
-    assert client.voicenotes.get(note.id)["duration_seconds"] == pytest.approx(5.68, abs=0.15)
+    known = client.voicenotes.get(note.id)
+    assert known["duration_seconds"] == pytest.approx(5.68, abs=0.15)
+    assert known["bit_rate"] == pytest.approx(known["file_size_bytes"] * 8 / 5.68, rel=0.2)
 
 
 def test_silence_is_transcribed_to_nothing(client: Client) -> None:

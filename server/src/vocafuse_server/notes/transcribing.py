@@ -72,7 +72,9 @@ async def transcribe_note(context: TranscribingContext, note_id: NoteId) -> None
     watch.lap("decode")
     result = await context.engine.transcribe(audio.samples, TranscribeOptions(language=note.language))
     watch.lap("transcribe")
-    recorded = await _record(context, note_id, audio, result, processing_ms=watch.total_ms)
+    recorded = await _record(
+        context, note_id, audio, result, size_bytes=len(data), processing_ms=watch.total_ms
+    )
     watch.lap("commit")
     stages = {
         name.replace("_s", "_ms"): round(value * 1000, 1) for name, value in asdict(result.times).items()
@@ -112,6 +114,7 @@ async def _record(
     audio: DecodedAudio,
     result: Transcription,
     *,
+    size_bytes: int,
     processing_ms: int,
 ) -> bool:
     async with context.database.transaction() as session:
@@ -124,7 +127,8 @@ async def _record(
                 "audio_codec": audio.codec,
                 "sample_rate": audio.sample_rate,
                 "channels": audio.channels,
-                "bit_rate": audio.bit_rate,
+                # Many containers don't say; then it is what the file takes on the average.
+                "bit_rate": audio.bit_rate or round(size_bytes * 8 / audio.duration_s),
             },
             transcription=_transcription_values(result, processing_ms=processing_ms),
             now=context.clock(),
