@@ -24,10 +24,11 @@ from vocafuse_server.core.database import Database
 from vocafuse_server.core.errors import StartupError
 from vocafuse_server.core.logging import configure_logging
 from vocafuse_server.core.settings import Settings, default_data_dir, load_settings
+from vocafuse_server.local_database import database_of, sole_owner
 from vocafuse_server.schema import migrate as run_migrations
 from vocafuse_server.storage.objects import open_objects
 from vocafuse_server.supervised import SupervisorLink
-from vocafuse_server.supervisor import Supervisor, database_of, sole_owner
+from vocafuse_server.supervisor import Supervisor
 from vocafuse_server.transcription.engine import TranscriptionError
 from vocafuse_server.transcription.weights import WeightsError, resolve_model
 

@@ -2,75 +2,28 @@
 stopped together."""
 
 import asyncio
-import fcntl
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 from vocafuse_server.bootstrap import Bootstrap, bootstrap
-from vocafuse_server.core.data_dir import prepare_data_dir
+from vocafuse_server.child_process import ChildProcess
 from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
 from vocafuse_server.core.errors import StartupError
 from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.settings import Settings
+from vocafuse_server.local_database import running_postgres
 from vocafuse_server.schema import migrate
-from vocafuse_server.supervised import ChildLink
 
 log = get_logger(__name__)
 
-_READY_TIMEOUT_S = 120.0
-# A little longer than the processes give themselves.
-_STOP_TIMEOUT_S = 30.0
 _MAX_RESTART_DELAY_S = 30.0
 _POSTGRES_CHECK_S = 1.0
 # A process that ran this long before it ended is restarted at once.
 _HEALTHY_S = 60.0
-LOCK_FILE = "supervisor.lock"
-POSTGRES_FOLDER = "postgres"
-
-
-@contextmanager
-def sole_owner(data_dir: Path) -> Generator[None]:
-    """Hold the data directory's lock: one supervisor at a time.
-
-    Raises:
-        StartupError: Another one has it.
-    """
-    with (data_dir / LOCK_FILE).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StartupError(
-                f"Another server is running on the data directory {data_dir}:"
-                " stop it, or set VOCAFUSE_DATA_DIR to another one."
-            ) from error
-        yield
-
-
-@contextmanager
-def database_of(settings: Settings) -> Generator[str]:
-    """The URL of a database that runs: the operator's, or the embedded one, started if need be."""
-    if settings.database_url is not None:
-        yield settings.database_url.get_secret_value()
-        return
-    postgres = EmbeddedPostgres(settings.data_dir / POSTGRES_FOLDER)
-    if postgres.is_running():
-        yield postgres.url()
-        return
-    prepare_data_dir(settings.data_dir)
-    with sole_owner(settings.data_dir):
-        postgres.start()
-        try:
-            postgres.ensure_database()
-            yield postgres.url()
-        finally:
-            postgres.stop()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -89,67 +42,6 @@ def listen(host: str, port: int) -> socket.socket:
             f"Can't listen on {host} port {port} ({reason}):"
             " set VOCAFUSE_PORT or VOCAFUSE_HOST to something else."
         ) from error
-
-
-@dataclass(slots=True)
-class _Child:
-    """A process that is kept running."""
-
-    name: str
-    arguments: Sequence[str]
-    environment: dict[str, str]
-    inherited: tuple[int, ...] = ()
-    process: asyncio.subprocess.Process | None = None
-    link: ChildLink | None = None
-    started_at: float = 0.0
-    failures: int = 0
-
-    async def start(self) -> None:
-        """Start the process and wait until it says that it is ready.
-
-        Raises:
-            StartupError: It ends or stays silent instead.
-        """
-        self.link = ChildLink()
-        descriptor = self.link.child_end.fileno()
-        self.started_at = time.monotonic()
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "vocafuse_server.cli", *self.arguments),
-            *("--supervisor-fd", str(descriptor)),
-            env=self.environment,
-            pass_fds=(*self.inherited, descriptor),
-            stdin=asyncio.subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for the supervisor, who stops its children in order
-        )
-        self.link.started()
-        try:
-            async with asyncio.timeout(_READY_TIMEOUT_S):
-                ready = await self.link.wait_ready()
-        except TimeoutError as error:
-            raise StartupError(f"The {self.name} was not ready within {_READY_TIMEOUT_S:.0f} s.") from error
-        if not ready:
-            raise StartupError(f"The {self.name} did not start; what it said is above.")
-
-    async def wait(self) -> int:
-        return await self.process.wait() if self.process else 0
-
-    def signal(self, number: signal.Signals) -> None:
-        if self.process is not None and self.process.returncode is None:
-            self.process.send_signal(number)
-
-    async def stop(self) -> None:
-        """Ask the process to end, and end it when it takes too long."""
-        self.signal(signal.SIGTERM)
-        try:
-            async with asyncio.timeout(_STOP_TIMEOUT_S):
-                await self.wait()
-        except TimeoutError:
-            log.warning("process did not stop in time and is killed", process=self.name)
-            self.signal(signal.SIGKILL)
-            await self.wait()
-        if self.link is not None:
-            self.link.close()
 
 
 class Supervisor:
@@ -172,7 +64,7 @@ class Supervisor:
         self._report = report
         self._on_ready = on_ready
         self._stopping = asyncio.Event()
-        self._children: list[_Child] = []
+        self._children: list[ChildProcess] = []
 
     async def run(self) -> None:
         """Start everything, keep it running until SIGINT, SIGTERM or SIGHUP, stop everything.
@@ -197,13 +89,8 @@ class Supervisor:
         if self._settings.database_url is not None:
             yield self._settings.database_url.get_secret_value(), None
             return
-        postgres = EmbeddedPostgres(self._settings.data_dir / POSTGRES_FOLDER)
-        postgres.start()
-        try:
-            postgres.ensure_database()
+        with running_postgres(self._settings) as postgres:
             yield postgres.url(), postgres
-        finally:
-            postgres.stop()
 
     async def _run_children(
         self,
@@ -220,8 +107,8 @@ class Supervisor:
         }
         fd = listener.fileno()
         self._children = [
-            _Child("API", ("api", "--socket-fd", str(fd)), environment, inherited=(fd,)),
-            _Child("worker", ("worker",), environment),
+            ChildProcess("API", ("api", "--socket-fd", str(fd)), environment, inherited=(fd,)),
+            ChildProcess("worker", ("worker",), environment),
         ]
         watchers: list[asyncio.Task[None]] = []
         try:
@@ -258,7 +145,7 @@ class Supervisor:
         task.result()
         return True
 
-    async def _keep_running(self, child: _Child) -> None:
+    async def _keep_running(self, child: ChildProcess) -> None:
         """Start the process again whenever it ends, later each time it fails soon."""
         while True:
             code = await child.wait()

@@ -5,8 +5,6 @@ import hmac
 import secrets
 from dataclasses import dataclass, field
 
-KEY_PREFIX_LENGTH = 10
-
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
@@ -16,10 +14,9 @@ class KeyPair:
     api_secret: str = field(repr=False)
 
 
-def new_key_pair(*, live: bool = True) -> KeyPair:
+def new_key_pair() -> KeyPair:
     """A fresh pair: 144 random bits in the key, 384 in the secret."""
-    prefix = "sk_live_" if live else "sk_test_"
-    return KeyPair(f"{prefix}{secrets.token_urlsafe(18)}", secrets.token_urlsafe(48))
+    return KeyPair(f"sk_live_{secrets.token_urlsafe(18)}", secrets.token_urlsafe(48))
 
 
 def secret_digest(api_secret: str) -> bytes:
