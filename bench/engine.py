@@ -35,8 +35,8 @@ from vocafuse_server.audio.decoder import DecoderPool
 from vocafuse_server.audio.limits import DecoderLimits
 from vocafuse_server.transcription.adaptive import AdaptiveWhisper
 from vocafuse_server.transcription.engine import TranscribeOptions
+from vocafuse_server.transcription.hardware import choose_hardware
 from vocafuse_server.transcription.weights import ModelFiles, resolve_model
-from vocafuse_server.transcription.whisper import choose_hardware
 
 ROOT = Path(__file__).parents[1]
 SHARED_CLIPS = ROOT.parent / "shared" / "audio" / "speech"

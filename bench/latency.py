@@ -30,8 +30,8 @@ from vocafuse_server.audio.limits import DecoderLimits
 from vocafuse_server.cli import SAMPLE
 from vocafuse_server.transcription.adaptive import AdaptiveWhisper
 from vocafuse_server.transcription.engine import TranscribeOptions
+from vocafuse_server.transcription.hardware import choose_hardware
 from vocafuse_server.transcription.weights import resolve_model
-from vocafuse_server.transcription.whisper import choose_hardware
 
 BAR_S = 2.5
 # What the log calls each part, in the order in which they happen.

@@ -20,9 +20,9 @@ from vocafuse_server.storage.outbound import AddressGuard, GuardedClient
 from vocafuse_server.supervised import SupervisorLink
 from vocafuse_server.transcription.adaptive import AdaptiveWhisper
 from vocafuse_server.transcription.engine import Engine
+from vocafuse_server.transcription.hardware import choose_hardware
 from vocafuse_server.transcription.remote import RemoteEngine
 from vocafuse_server.transcription.weights import resolve_model
-from vocafuse_server.transcription.whisper import choose_hardware
 from vocafuse_server.webhooks.delivery import DeliveryContext
 
 log = get_logger(__name__)

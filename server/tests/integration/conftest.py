@@ -15,8 +15,8 @@ from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
 from vocafuse_server.core.settings import Settings
 from vocafuse_server.schema import migrate
 from vocafuse_server.transcription.adaptive import AdaptiveWhisper
+from vocafuse_server.transcription.hardware import choose_hardware
 from vocafuse_server.transcription.weights import ModelFiles, resolve_model
-from vocafuse_server.transcription.whisper import choose_hardware
 
 _numbers = count()
 

@@ -29,10 +29,11 @@ from vocafuse_server.transcription.engine import (
     TranscriptionError,
     Word,
 )
+from vocafuse_server.transcription.hardware import Hardware
 from vocafuse_server.transcription.languages import has_spaces, language_code
 from vocafuse_server.transcription.vad import Window, find_windows
 from vocafuse_server.transcription.weights import ModelFiles
-from vocafuse_server.transcription.whisper import Hardware, WhisperModel
+from vocafuse_server.transcription.whisper import WhisperModel
 from vocafuse_server.transcription.window import (
     Model,
     WindowRequest,

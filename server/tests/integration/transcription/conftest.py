@@ -10,8 +10,8 @@ from vocafuse_server.audio.decoder import DecoderPool
 from vocafuse_server.audio.limits import DecoderLimits
 from vocafuse_server.transcription.adaptive import AdaptiveWhisper
 from vocafuse_server.transcription.engine import Samples
+from vocafuse_server.transcription.hardware import choose_hardware
 from vocafuse_server.transcription.weights import resolve_model
-from vocafuse_server.transcription.whisper import choose_hardware
 
 CLIPS = Path(__file__).parents[2] / "audio"
 

@@ -17,8 +17,8 @@ from vocafuse_server.transcription.engine import (
     TranscriptionError,
     UnknownLanguage,
 )
+from vocafuse_server.transcription.hardware import Hardware
 from vocafuse_server.transcription.weights import ModelFiles
-from vocafuse_server.transcription.whisper import Hardware
 
 pytestmark = pytest.mark.model
 
