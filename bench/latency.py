@@ -42,7 +42,6 @@ PARTS = {
     "find the speech": "vad_ms",
     "features": "features_ms",
     "encode": "encode_ms",
-    "detect the language": "detect_ms",
     "decode the text": "generate_ms",
     "time the words": "align_ms",
     "commit": "commit_ms",

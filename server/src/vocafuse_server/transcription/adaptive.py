@@ -31,11 +31,11 @@ from vocafuse_server.transcription.engine import (
 )
 from vocafuse_server.transcription.hardware import Hardware
 from vocafuse_server.transcription.languages import has_spaces, language_code
+from vocafuse_server.transcription.model import Model
 from vocafuse_server.transcription.vad import Window, find_windows
 from vocafuse_server.transcription.weights import ModelFiles
-from vocafuse_server.transcription.whisper import WhisperModel
+from vocafuse_server.transcription.whisper import load_model
 from vocafuse_server.transcription.window import (
-    Model,
     WindowRequest,
     WindowResult,
     repeated,
@@ -45,8 +45,8 @@ from vocafuse_server.transcription.window import (
 
 PROVIDER = "local"
 
-MAX_BATCH = 4
-"""Windows in a batch. Four halve the decoder's time a window; more make the short wait for the long."""
+_WINDOWS_AT_A_TIME = 4
+"""Of one note: enough to keep the workers busy, few enough that other notes get their turn in between."""
 MAX_WAITING = 256
 """Windows that wait for a worker, at most: about half a gigabyte of samples if all were 30 s long."""
 FALLBACK_TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
@@ -74,7 +74,7 @@ class AdaptiveWhisper:
             partial(transcribe_batch, self._model),
             key=lambda request: (request.context_s, request.temperature),
             workers=workers,
-            max_batch=MAX_BATCH,
+            max_batch=model.max_batch,
             max_waiting=MAX_WAITING,
         )
         self._detectors = ThreadPoolExecutor(workers, thread_name_prefix="vad")
@@ -86,7 +86,7 @@ class AdaptiveWhisper:
         Raises:
             TranscriptionError: The files or the hardware do not fit.
         """
-        return cls(WhisperModel(files, hardware), name=files.name, workers=hardware.workers)
+        return cls(load_model(files, hardware), name=files.name, workers=hardware.workers)
 
     async def warm(self) -> None:
         """Transcribe a second of silence, so that the first note does not pay for what first use sets up.
@@ -110,8 +110,7 @@ class AdaptiveWhisper:
             first = await self._place(audio, windows[0], options, given)
             # The first words of a note decide on the language of all: pieces of one note don't differ.
             language = first[1].language if first[1].segments else given
-            # A long note may fill a batch but not the queue: others get their turn in between.
-            turns = asyncio.Semaphore(MAX_BATCH)
+            turns = asyncio.Semaphore(_WINDOWS_AT_A_TIME)
 
             async def in_turn(window: Window) -> _Placed:
                 async with turns:
@@ -152,7 +151,9 @@ class AdaptiveWhisper:
             window.speech_s,
             language,
             options.words,
-            context_seconds(window.duration_s, min_context_s=self._min_context_s),
+            context_seconds(
+                window.duration_s, min_context_s=self._min_context_s, step_s=self._model.context_step_s
+            ),
         )
 
     async def _submit(self, request: WindowRequest) -> WindowResult:

@@ -10,20 +10,20 @@ noisy, joined and cut; `base`, greedy), by the rate of wrong words over all spee
     max(8 s, note + 2 s)   5.76 %, 1 such output, a fifth more time
 
 The margin is what counts: with a second or less of silence after the note the decoder does not see that it
-is over and starts again. Five seconds is the fast minimum; it relies on `gates` to send the outputs that
-repeat themselves to a second pass over the full window. Steps of 2.5 s cost nothing and give many notes the
-same length.
+is over and starts again. With just 2 s it still did so in 2 of 65 clean clips, with 2.5 s in none, for a
+fortieth more time. Five seconds is the fast minimum; it relies on `gates` to send the outputs that repeat
+themselves to a second pass over the full window. Rounding up further, to steps of 2.5 s, changes nothing in
+quality; it serves models that gain from batches of one length.
 """
 
 import math
 
 FULL_CONTEXT_S = 30.0
 MIN_CONTEXT_S = 5.0
-MARGIN_S = 2.0
-STEP_S = 2.5
+MARGIN_S = 2.5
 
 
-def context_seconds(duration_s: float, *, min_context_s: float = MIN_CONTEXT_S) -> float:
-    """The encoder's context for a note of `duration_s`, in seconds: a multiple of 2.5, at most 30."""
+def context_seconds(duration_s: float, *, step_s: float, min_context_s: float = MIN_CONTEXT_S) -> float:
+    """The encoder's context for a note of `duration_s`, in seconds: a multiple of `step_s`, at most 30."""
     wanted = max(min_context_s, duration_s + MARGIN_S)
-    return min(FULL_CONTEXT_S, math.ceil(wanted / STEP_S) * STEP_S)
+    return min(FULL_CONTEXT_S, math.ceil(wanted / step_s) * step_s)

@@ -52,7 +52,6 @@ class StageTimes:
     vad_s: float = 0.0
     features_s: float = 0.0
     encode_s: float = 0.0
-    detect_s: float = 0.0
     generate_s: float = 0.0
     align_s: float = 0.0
 
@@ -61,7 +60,6 @@ class StageTimes:
             vad_s=self.vad_s + other.vad_s,
             features_s=self.features_s + other.features_s,
             encode_s=self.encode_s + other.encode_s,
-            detect_s=self.detect_s + other.detect_s,
             generate_s=self.generate_s + other.generate_s,
             align_s=self.align_s + other.align_s,
         )

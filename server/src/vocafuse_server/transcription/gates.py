@@ -1,8 +1,9 @@
-"""Signs that tell a bad output from its text alone.
+"""Signs that tell a bad output from itself alone.
 
 Measured on 886 outputs, 7 of them much worse than they should be: compression, repetition and speed each
-found all seven and flagged none of the good ones. The mean log probability is no sign: a decoder that repeats
-itself is sure of it.
+found all seven and flagged none of the good ones. A text written twice, the second time in other words, has
+none of these signs, but its second time is said to happen after the end of the audio. The mean log
+probability is no sign: a decoder that repeats itself is sure of it.
 """
 
 import zlib
@@ -12,6 +13,7 @@ from enum import StrEnum
 
 MAX_COMPRESSION_RATIO = 2.0
 MAX_CHARACTERS_PER_SECOND = 25.0
+MAX_PAST_END_S = 1.0
 MIN_NO_SPEECH_PROB = 0.5
 
 _RUN_WORDS = 3
@@ -28,22 +30,26 @@ class Sign(StrEnum):
     REPETITION = "repetition"
     TOO_FAST = "too_fast"
     LIMIT = "limit"
+    PAST_END = "past_end"
 
 
 def find_sign(
-    text: str, *, duration_s: float, tokens: int, max_tokens: int, spaces: bool = True
+    text: str, *, duration_s: float, latest_s: float, tokens: int, max_tokens: int, spaces: bool = True
 ) -> Sign | None:
     """The first sign of a bad output, or None if the output looks sound.
 
     Args:
         text: The output.
         duration_s: Length of the audio it is meant to render.
+        latest_s: The output's latest timestamp.
         tokens: How many tokens were generated, and
         max_tokens: how many could be: an output of that many did not come to an end by itself.
         spaces: Whether the language puts spaces between words.
     """
     if tokens >= max_tokens:
         return Sign.LIMIT
+    if latest_s > duration_s + MAX_PAST_END_S:
+        return Sign.PAST_END
     if compression_ratio(text) > MAX_COMPRESSION_RATIO:
         return Sign.COMPRESSION
     if repeats(text, spaces=spaces) >= _RUN_TIMES:

@@ -7,6 +7,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from vocafuse_server.transcription.engine import TranscriptionError, UnknownLanguage
+from vocafuse_server.transcription.languages import LANGUAGES
 
 TIMESTAMP_STEP_S = 0.02
 _REPLACEMENT = "\ufffd"
@@ -22,21 +23,37 @@ class TimedTokens:
 
 
 class Vocabulary:
-    """The tokenizer of a model directory. English-only models have other ids and no language tokens."""
+    """The tokenizer of a model directory. English-only models have other ids and no language tokens.
+
+    Attributes:
+        start: The token that begins every prompt.
+        end: The token that ends a text; those before it are text.
+        no_speech: The token whose probability after `start` is that of nobody speaking.
+        first_stamp: The timestamp of 0 s; all tokens after it are timestamps.
+        language_tokens: The token of each language's code.
+    """
 
     def __init__(self, model_dir: Path, *, multilingual: bool) -> None:
         self._tokenizer = Tokenizer.from_file(str(model_dir / "tokenizer.json"))
         self._multilingual = multilingual
-        self._start = self._special("startoftranscript")
-        self._end = self._special("endoftext")
+        self.start = self._special("startoftranscript")
+        self.end = self._special("endoftext")
+        self.no_speech = self._special("nospeech", "nocaptions")
+        self.first_stamp = self._special("notimestamps") + 1
         self._transcribe = self._special("transcribe")
-        self._first_timestamp = self._special("notimestamps") + 1
+        self.language_tokens = self._find_languages() if multilingual else {}
 
-    def _special(self, name: str) -> int:
-        token = self._tokenizer.token_to_id(f"<|{name}|>")
-        if token is None:
-            raise TranscriptionError(f"The model's tokenizer has no <|{name}|> token.")
-        return token
+    def _special(self, *names: str) -> int:
+        """The first of these tokens that there is: some were renamed."""
+        for name in names:
+            token = self._tokenizer.token_to_id(f"<|{name}|>")
+            if token is not None:
+                return token
+        raise TranscriptionError(f"The model's tokenizer has no <|{names[0]}|> token.")
+
+    def _find_languages(self) -> dict[str, int]:
+        found = ((code, self._tokenizer.token_to_id(f"<|{code}|>")) for code in LANGUAGES)
+        return {code: token for code, token in found if token is not None}
 
     def prompt(self, language: str) -> list[int]:
         """The tokens that tell the decoder to transcribe with timestamps.
@@ -47,11 +64,10 @@ class Vocabulary:
         if not self._multilingual:
             if language != "en":
                 raise UnknownLanguage(f"This model understands English only, not {language!r}.")
-            return [self._start]
-        token = self._tokenizer.token_to_id(f"<|{language}|>")
-        if token is None:
+            return [self.start]
+        if language not in self.language_tokens:
             raise UnknownLanguage(f"This model does not know the language {language!r}.")
-        return [self._start, token, self._transcribe]
+        return [self.start, self.language_tokens[language], self._transcribe]
 
     def encode(self, text: str) -> list[int]:
         """The tokens of a text."""
@@ -59,7 +75,7 @@ class Vocabulary:
 
     def text_tokens(self, tokens: Sequence[int]) -> list[int]:
         """The tokens without timestamps and other special ones."""
-        return [token for token in tokens if token < self._end]
+        return [token for token in tokens if token < self.end]
 
     def spell(self, tokens: Sequence[int]) -> str:
         """The text of text tokens, with its leading space; an incomplete character is left out."""
@@ -77,18 +93,23 @@ class Vocabulary:
         if pending:
             yield self.spell(pending), len(pending)
 
+    def latest_stamp_s(self, tokens: Sequence[int]) -> float:
+        """The latest timestamp among the tokens; 0 if there is none."""
+        latest = max((token for token in tokens if token >= self.first_stamp), default=self.first_stamp)
+        return (latest - self.first_stamp) * TIMESTAMP_STEP_S
+
     def cut_at_timestamps(self, tokens: Sequence[int], speech_s: tuple[float, float]) -> list[TimedTokens]:
         """Cut a decoder's output into segments, with times in order and within those of the speech."""
         segments: list[TimedTokens] = []
         text: list[int] = []
         start_s = latest_s = speech_s[0]
         for token in tokens:
-            if token < self._end:
+            if token < self.end:
                 text.append(token)
                 continue
-            if token < self._first_timestamp:
+            if token < self.first_stamp:
                 continue
-            stamp_s = (token - self._first_timestamp) * TIMESTAMP_STEP_S
+            stamp_s = (token - self.first_stamp) * TIMESTAMP_STEP_S
             latest_s = min(speech_s[1], max(latest_s, stamp_s))
             if text:
                 segments.append(TimedTokens(tuple(text), start_s, latest_s))

@@ -1,44 +1,39 @@
-"""A Whisper model on CTranslate2, a method a stage. They block, release Python's lock and are thread-safe."""
+"""Whisper models: CTranslate2 alone, or, on processors, with a decoder of our own."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import ctranslate2
 import numpy as np
 from ctranslate2.models import Whisper, WhisperGenerationResult
 from numpy.typing import NDArray
 
+from vocafuse_server.transcription.checkpoint import UnreadableCheckpoint
 from vocafuse_server.transcription.engine import TranscriptionError
 from vocafuse_server.transcription.features import LogMel
 from vocafuse_server.transcription.hardware import Hardware
 from vocafuse_server.transcription.languages import LANGUAGES
+from vocafuse_server.transcription.model import MAX_TOKENS, Model, Output, States
+from vocafuse_server.transcription.onnx_decoder import OnnxDecoder
 from vocafuse_server.transcription.vocabulary import Vocabulary
 from vocafuse_server.transcription.weights import ModelFiles
 from vocafuse_server.transcription.words import TokenTimes, read_alignment
 
-# CTranslate2 generates at most half of this, Whisper's own limit of 224 tokens.
-_MAX_LENGTH = 448
-MAX_TOKENS = _MAX_LENGTH // 2
-
-States = NDArray[np.float32]
-"""The encoder's output, shape (batch, frames, d_model)."""
+_MAX_LENGTH = 2 * MAX_TOKENS
+"""CTranslate2 generates at most half of this."""
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
-    """What the decoder wrote: tokens with timestamps, and how sure it was."""
+class CTranslate2Whisper:
+    """A `Model` on CTranslate2, on a processor or a GPU.
 
-    tokens: tuple[int, ...]
-    avg_logprob: float
-    no_speech_prob: float
-
-
-class WhisperModel:
-    """Loads a model.
+    A batch of four halves the decoder's time for a window; more make the short wait for the long. Lengths in
+    steps of 2.5 s cost nothing in quality and let many windows share a batch.
 
     Raises:
         TranscriptionError: The files or the hardware do not fit.
     """
+
+    max_batch = 4
+    context_step_s = 2.5
 
     def __init__(self, files: ModelFiles, hardware: Hardware) -> None:
         try:
@@ -53,34 +48,22 @@ class WhisperModel:
             raise TranscriptionError(
                 f"The model {files.name!r} can't be loaded on {hardware.device} as {hardware.compute_type}."
             ) from error
-        self.multilingual = self._model.is_multilingual
-        self.vocabulary = Vocabulary(files.path, multilingual=self.multilingual)
+        self._multilingual = self._model.is_multilingual
+        self.vocabulary = Vocabulary(files.path, multilingual=self._multilingual)
         self.log_mel = LogMel(self._model.n_mels)
 
     def encode(self, features: NDArray[np.float32]) -> States:
-        """The encoder's output for features of shape (batch, n_mels, frames).
+        """See `Model.encode`."""
+        return np.asarray(self._model.encode(_view(features), to_cpu=True))
 
-        Returns:
-            float32, shape (batch, frames / 2, d_model); in main memory, also when a GPU made it, so that
-            parts of a batch can be taken out.
-        """
-        view = ctranslate2.StorageView.from_array(np.ascontiguousarray(features))
-        return np.asarray(self._model.encode(view, to_cpu=True))
-
-    def detect_languages(self, states: States) -> list[tuple[str, float]]:
-        """For each of the batch the most probable language's code, and its probability."""
-        if not self.multilingual:
-            return [("en", 1.0)] * len(states)
-        return [_best_known(ranked) for ranked in self._model.detect_language(_view(states))]
-
-    def generate(self, states: States, languages: Sequence[str], *, temperature: float = 0.0) -> list[Output]:
-        """Decode with timestamps: greedily, or by sampling at a temperature above 0.
-
-        Five beams cost a quarter more and gain nothing here.
-        """
+    def decode(
+        self, states: States, languages: Sequence[str | None], *, temperature: float = 0.0
+    ) -> list[Output]:
+        """See `Model.decode`. Five beams cost a quarter more and gain nothing here."""
+        known = self._detect(states, languages)
         results = self._model.generate(
             _view(states),
-            [self.vocabulary.prompt(language) for language in languages],
+            [self.vocabulary.prompt(language) for language, _ in known],
             beam_size=1,
             max_length=_MAX_LENGTH,
             return_scores=True,
@@ -88,34 +71,103 @@ class WhisperModel:
             sampling_topk=0 if temperature else 1,
             sampling_temperature=temperature or 1.0,
         )
-        return [_output(result) for result in results]
+        return [_output(*language, result) for language, result in zip(known, results, strict=True)]
+
+    def _detect(self, states: States, languages: Sequence[str | None]) -> list[tuple[str, float]]:
+        """The language of each window and how sure that is: the caller's, or the likeliest."""
+        asked = [index for index, language in enumerate(languages) if language is None]
+        if not self._multilingual:
+            found = [("en", 1.0)] * len(asked)
+        elif asked:
+            found = [_best_known(ranked) for ranked in self._model.detect_language(_view(states[asked]))]
+        else:
+            found = []
+        detected = dict(zip(asked, found, strict=True))
+        return [
+            detected[index] if language is None else (language, 1.0)
+            for index, language in enumerate(languages)
+        ]
 
     def align(
-        self, states: States, language: str, text_tokens: Sequence[list[int]], note_frames: Sequence[int]
+        self, states: States, outputs: Sequence[Output], note_frames: Sequence[int]
     ) -> list[TokenTimes]:
-        """Find when each text token of each of the batch was spoken; all are in one language.
+        """See `Model.align`; outputs of one language are aligned together."""
+        found: dict[int, TokenTimes] = {}
+        for language in {output.language for output in outputs}:
+            group = [index for index, output in enumerate(outputs) if output.language == language]
+            text_tokens = [self.vocabulary.text_tokens(outputs[index].tokens) for index in group]
+            results = self._model.align(
+                _view(states[group]),
+                self.vocabulary.prompt(language),
+                text_tokens,
+                [max(2, note_frames[index]) for index in group],
+            )
+            for index, tokens, result in zip(group, text_tokens, results, strict=True):
+                found[index] = read_alignment(result.alignments, result.text_token_probs, tokens=len(tokens))
+        return [found[index] for index in range(len(outputs))]
 
-        Args:
-            states: The encoder's output.
-            language: The language's code.
-            text_tokens: The tokens of each, at least one.
-            note_frames: Mel frames of each note itself. Given the padded length, the last words would
-                stretch into the silence.
-        """
-        results = self._model.align(
-            _view(states),
-            self.vocabulary.prompt(language),
-            [list(tokens) for tokens in text_tokens],
-            [max(2, frames) for frames in note_frames],
-        )
+
+class HybridWhisper:
+    """A `Model` for processors: CTranslate2's encoder and the decoder of `onnx_decoder`.
+
+    Batches gain nothing, so a window's context is just as long as it needs to be.
+
+    Args:
+        files: The model.
+        hardware: A processor, and how much of it.
+
+    Raises:
+        TranscriptionError: The files or the hardware do not fit.
+        UnreadableCheckpoint: The decoder can't read these weights; CTranslate2 can.
+    """
+
+    max_batch = 1
+    context_step_s = 0.5
+
+    def __init__(self, files: ModelFiles, hardware: Hardware) -> None:
+        self._encoder = CTranslate2Whisper(files, hardware)
+        self.vocabulary = self._encoder.vocabulary
+        self.log_mel = self._encoder.log_mel
+        self._decoder = OnnxDecoder(files.path, self.vocabulary, threads=hardware.threads)
+
+    def encode(self, features: NDArray[np.float32]) -> States:
+        """See `Model.encode`."""
+        return self._encoder.encode(features)
+
+    def decode(
+        self, states: States, languages: Sequence[str | None], *, temperature: float = 0.0
+    ) -> list[Output]:
+        """See `Model.decode`."""
         return [
-            read_alignment(result.alignments, result.text_token_probs, tokens=len(tokens))
-            for result, tokens in zip(results, text_tokens, strict=True)
+            self._decoder.decode(of_one, language, temperature=temperature)
+            for of_one, language in zip(states, languages, strict=True)
+        ]
+
+    def align(
+        self, states: States, outputs: Sequence[Output], note_frames: Sequence[int]
+    ) -> list[TokenTimes]:
+        """See `Model.align`."""
+        return [
+            self._decoder.align(output, frames) for output, frames in zip(outputs, note_frames, strict=True)
         ]
 
 
-def _view(states: States) -> ctranslate2.StorageView:
-    return ctranslate2.StorageView.from_array(np.ascontiguousarray(states))
+def load_model(files: ModelFiles, hardware: Hardware) -> Model:
+    """Load a model in the way that is fastest on this hardware.
+
+    Raises:
+        TranscriptionError: The files or the hardware do not fit.
+    """
+    if hardware.device == "cpu" and hardware.compute_type == "int8":
+        try:
+            return HybridWhisper(files, hardware)
+        except UnreadableCheckpoint:
+            pass  # CTranslate2 reads more kinds of files; everything else is the same.
+    return CTranslate2Whisper(files, hardware)
+
+
+def _view(values: NDArray[np.float32]) -> ctranslate2.StorageView:
+    return ctranslate2.StorageView.from_array(np.ascontiguousarray(values))
 
 
 def _best_known(ranked: Sequence[tuple[str, float]]) -> tuple[str, float]:
@@ -126,8 +178,8 @@ def _best_known(ranked: Sequence[tuple[str, float]]) -> tuple[str, float]:
     raise TranscriptionError("The model detected no language.")
 
 
-def _output(result: WhisperGenerationResult) -> Output:
+def _output(language: str, probability: float, result: WhisperGenerationResult) -> Output:
     tokens = tuple(result.sequences_ids[0])
     # The score is a mean over the tokens; Whisper's own figure counts the end of the text as well.
     logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)
-    return Output(tokens, logprob, result.no_speech_prob)
+    return Output(language, probability, tokens, logprob, result.no_speech_prob)

@@ -3,36 +3,19 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vocafuse_server.transcription.engine import SAMPLE_RATE, Samples, Segment, StageTimes, Word
-from vocafuse_server.transcription.features import HOP, LogMel
+from vocafuse_server.transcription.features import HOP
 from vocafuse_server.transcription.gates import Sign, find_sign, is_no_speech
 from vocafuse_server.transcription.languages import has_spaces
-from vocafuse_server.transcription.vocabulary import TimedTokens, Vocabulary
-from vocafuse_server.transcription.whisper import MAX_TOKENS, Output, States
+from vocafuse_server.transcription.model import MAX_TOKENS, Model, Output, States
+from vocafuse_server.transcription.vocabulary import TimedTokens
 from vocafuse_server.transcription.words import TokenTimes, group_words, time_words
 
 T = TypeVar("T")
-
-
-class Model(Protocol):
-    """The stages that windows need; `whisper.WhisperModel` has them."""
-
-    vocabulary: Vocabulary
-    log_mel: LogMel
-
-    def encode(self, features: NDArray[np.float32]) -> States: ...
-    def detect_languages(self, states: States) -> list[tuple[str, float]]: ...
-    def generate(
-        self, states: States, languages: Sequence[str], *, temperature: float = 0.0
-    ) -> list[Output]: ...
-    def align(
-        self, states: States, language: str, text_tokens: Sequence[list[int]], note_frames: Sequence[int]
-    ) -> list[TokenTimes]: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,8 +78,6 @@ class _Decoded:
     """What one window of a batch came to, before its words are timed."""
 
     request: WindowRequest
-    language: str
-    language_probability: float
     output: Output
     sign: Sign | None
     stretches: list[TimedTokens]
@@ -116,16 +97,12 @@ def transcribe_batch(model: Model, requests: Sequence[WindowRequest]) -> list[Wi
         lambda: np.stack([model.log_mel(request.audio, request.context_s) for request in requests])
     )
     states, encode_s = timed(lambda: model.encode(features))
-    languages, detect_s = timed(lambda: _languages(model, states, requests))
-    if all(request.language is not None for request in requests):
-        detect_s = 0.0  # Nothing was detected; the figure would be that of looking.
     outputs, generate_s = timed(
-        lambda: model.generate(states, [code for code, _ in languages], temperature=first.temperature)
+        lambda: model.decode(
+            states, [request.language for request in requests], temperature=first.temperature
+        )
     )
-    decoded = [
-        _read(model, request, language, output)
-        for request, language, output in zip(requests, languages, outputs, strict=True)
-    ]
+    decoded = [_read(model, request, output) for request, output in zip(requests, outputs, strict=True)]
     words, align_s = timed(lambda: _find_words(model, states, decoded))
     if not any(words):
         align_s = 0.0
@@ -133,57 +110,45 @@ def transcribe_batch(model: Model, requests: Sequence[WindowRequest]) -> list[Wi
     share = StageTimes(
         features_s=features_s / size,
         encode_s=encode_s / size,
-        detect_s=detect_s / size,
         generate_s=generate_s / size,
         align_s=align_s / size,
     )
     return [_result(model, one, found, share) for one, found in zip(decoded, words, strict=True)]
 
 
-def _languages(model: Model, states: States, requests: Sequence[WindowRequest]) -> list[tuple[str, float]]:
-    """The language of each window and how sure that is: the caller's, or the one detected."""
-    asked = [index for index, request in enumerate(requests) if request.language is None]
-    detected = dict(zip(asked, model.detect_languages(states[asked]), strict=True)) if asked else {}
-    return [
-        detected[index] if request.language is None else (request.language, 1.0)
-        for index, request in enumerate(requests)
-    ]
-
-
-def _read(model: Model, request: WindowRequest, language: tuple[str, float], output: Output) -> _Decoded:
-    code, probability = language
+def _read(model: Model, request: WindowRequest, output: Output) -> _Decoded:
     sign, stretches = None, list[TimedTokens]()
     if not is_no_speech(output.no_speech_prob):
         text = model.vocabulary.spell(model.vocabulary.text_tokens(output.tokens)).strip()
         sign = find_sign(
             text,
             duration_s=request.duration_s,
+            latest_s=model.vocabulary.latest_stamp_s(output.tokens),
             tokens=len(output.tokens),
             max_tokens=MAX_TOKENS,
-            spaces=has_spaces(code),
+            spaces=has_spaces(output.language),
         )
         stretches = model.vocabulary.cut_at_timestamps(output.tokens, request.speech_s)
-    return _Decoded(request, code, probability, output, sign, stretches)
+    return _Decoded(request, output, sign, stretches)
 
 
 def _find_words(model: Model, states: States, decoded: Sequence[_Decoded]) -> list[tuple[Word, ...]]:
-    """The timed words of each window that has any to time; windows of one language are aligned together."""
+    """The timed words of each window that has any to time."""
     found: list[tuple[Word, ...]] = [()] * len(decoded)
     wanted = [
         index
         for index, one in enumerate(decoded)
         if one.request.words and one.tokens and (one.sign is None or one.request.final)
     ]
-    for language in {decoded[index].language for index in wanted}:
-        group = [index for index in wanted if decoded[index].language == language]
-        times = model.align(
-            states[group],
-            language,
-            [decoded[index].tokens for index in group],
-            [_note_frames(decoded[index].request) for index in group],
-        )
-        for index, token_times in zip(group, times, strict=True):
-            found[index] = _words(model, decoded[index], token_times)
+    if not wanted:
+        return found
+    times = model.align(
+        states[wanted],
+        [decoded[index].output for index in wanted],
+        [_note_frames(decoded[index].request) for index in wanted],
+    )
+    for index, token_times in zip(wanted, times, strict=True):
+        found[index] = _words(model, decoded[index], token_times)
     return found
 
 
@@ -193,7 +158,7 @@ def _note_frames(request: WindowRequest) -> int:
 
 def _words(model: Model, one: _Decoded, times: TokenTimes) -> tuple[Word, ...]:
     bounds = [(stretch.start_s, stretch.end_s) for stretch in one.stretches for _ in stretch.tokens]
-    words = group_words(model.vocabulary.pieces(one.tokens), spaces=has_spaces(one.language))
+    words = group_words(model.vocabulary.pieces(one.tokens), spaces=has_spaces(one.output.language))
     return time_words(words, times, bounds=bounds)
 
 
@@ -201,8 +166,8 @@ def _result(model: Model, one: _Decoded, words: tuple[Word, ...], times: StageTi
     return WindowResult(
         segments=_segments(model, one.stretches, one.output),
         words=words,
-        language=one.language,
-        language_probability=one.language_probability,
+        language=one.output.language,
+        language_probability=one.output.language_probability,
         avg_logprob=one.output.avg_logprob,
         duration_s=one.request.duration_s,
         times=times,

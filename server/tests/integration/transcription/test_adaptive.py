@@ -65,10 +65,7 @@ async def test_short_notes(
 async def test_the_stages_are_timed(engine: AdaptiveWhisper, decode: Decode) -> None:
     result = await engine.transcribe(await decode(LOBSTER), TranscribeOptions())
     times = result.times
-    assert (
-        min(times.vad_s, times.features_s, times.encode_s, times.detect_s, times.generate_s, times.align_s)
-        > 0
-    )
+    assert min(times.vad_s, times.features_s, times.encode_s, times.generate_s, times.align_s) > 0
     assert (result.provider, result.model, result.second_passes) == ("local", "whisper-base", 0)
 
 
@@ -85,7 +82,7 @@ async def test_words_are_where_they_are_spoken(engine: AdaptiveWhisper, decode: 
 
 async def test_a_given_language_is_not_detected(engine: AdaptiveWhisper, decode: Decode) -> None:
     result = await engine.transcribe(await decode(LOBSTER), TranscribeOptions(language="English"))
-    assert (result.language, result.language_probability, result.times.detect_s) == ("en", 1.0, 0.0)
+    assert (result.language, result.language_probability) == ("en", 1.0)
     assert "lobster" in result.text
 
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from vocafuse_server.transcription.adaptive import FALLBACK_TEMPERATURES, AdaptiveWhisper
 from vocafuse_server.transcription.engine import Samples, TranscribeOptions, Transcription
 from vocafuse_server.transcription.features import LogMel
+from vocafuse_server.transcription.model import Output, States
 from vocafuse_server.transcription.vocabulary import Vocabulary
 from vocafuse_server.transcription.weights import ModelFiles
-from vocafuse_server.transcription.whisper import Output, States
 from vocafuse_server.transcription.words import TokenTimes
 
 pytestmark = pytest.mark.model
@@ -22,6 +22,9 @@ LOOP = " and I have to say that" * 12
 
 class ScriptedModel:
     """Gives one output after another and remembers the context and the temperature of each."""
+
+    max_batch = 4
+    context_step_s = 2.5
 
     def __init__(self, vocabulary: Vocabulary, outputs: list[Output]) -> None:
         self.vocabulary = vocabulary
@@ -34,20 +37,17 @@ class ScriptedModel:
         self._context_s = features.shape[2] / 100
         return features
 
-    def detect_languages(self, states: States) -> list[tuple[str, float]]:
-        return [("en", 0.9)] * len(states)
-
-    def generate(self, states: States, languages: Sequence[str], *, temperature: float = 0.0) -> list[Output]:
+    def decode(
+        self, states: States, languages: Sequence[str | None], *, temperature: float = 0.0
+    ) -> list[Output]:
         self.passes.append((self._context_s, temperature))
         return [next(self._outputs) for _ in languages]
 
     def align(
-        self, states: States, language: str, text_tokens: Sequence[list[int]], note_frames: Sequence[int]
+        self, states: States, outputs: Sequence[Output], note_frames: Sequence[int]
     ) -> list[TokenTimes]:
-        return [
-            TokenTimes([0.1 * index for index in range(len(tokens) + 1)], [0.5] * len(tokens))
-            for tokens in text_tokens
-        ]
+        counts = [len(self.vocabulary.text_tokens(output.tokens)) for output in outputs]
+        return [TokenTimes([0.1 * index for index in range(count + 1)], [0.5] * count) for count in counts]
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def speech() -> Samples:
 
 
 def say(vocabulary: Vocabulary, text: str, *, no_speech_prob: float = 0.01) -> Output:
-    return Output(tuple(vocabulary.encode(text)), -0.2, no_speech_prob)
+    return Output("en", 0.9, tuple(vocabulary.encode(text)), -0.2, no_speech_prob)
 
 
 async def run(model: ScriptedModel, audio: Samples) -> Transcription:

@@ -1,0 +1,22 @@
+"""The part of onnxruntime that is used here."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+class SessionOptions:
+    intra_op_num_threads: int
+    inter_op_num_threads: int
+    enable_mem_pattern: bool
+    log_severity_level: int
+
+    def add_session_config_entry(self, key: str, value: str) -> None: ...
+
+class InferenceSession:
+    def __init__(
+        self, path_or_bytes: bytes, sess_options: SessionOptions, *, providers: Sequence[str]
+    ) -> None: ...
+    def run(
+        self, output_names: Sequence[str] | None, input_feed: Mapping[str, NDArray[np.float32]]
+    ) -> list[NDArray[np.float32]]: ...
