@@ -30,6 +30,7 @@ from vocafuse_server.storage.objects import open_objects
 from vocafuse_server.supervised import SupervisorLink
 from vocafuse_server.supervisor import Supervisor
 from vocafuse_server.transcription.engine import TranscriptionError
+from vocafuse_server.transcription.hardware import hardware_for
 from vocafuse_server.transcription.weights import WeightsError, resolve_model
 
 app = typer.Typer(
@@ -159,10 +160,11 @@ def _database_url(settings: Settings) -> str:
 
 
 def _prepare_engine(settings: Settings) -> None:
-    """Say where the audio goes if it leaves this machine; else put the model together."""
+    """Say where the audio goes if it leaves this machine; else see what runs the model, and prepare it."""
     if settings.engine == "openai":
         _report(f"Notes are transcribed by {settings.openai_model} at {settings.openai_base_url}")
     else:
+        hardware_for(settings)  # Told here, in one sentence, rather than by a process that doesn't start.
         _prepare_model(settings)
 
 

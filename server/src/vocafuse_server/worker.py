@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict
 
 from procrastinate import App
 
@@ -20,7 +21,7 @@ from vocafuse_server.storage.outbound import AddressGuard, GuardedClient
 from vocafuse_server.supervised import SupervisorLink
 from vocafuse_server.transcription.adaptive import AdaptiveWhisper
 from vocafuse_server.transcription.engine import Engine
-from vocafuse_server.transcription.hardware import choose_hardware
+from vocafuse_server.transcription.hardware import hardware_for
 from vocafuse_server.transcription.remote import RemoteEngine
 from vocafuse_server.transcription.weights import resolve_model
 from vocafuse_server.webhooks.delivery import DeliveryContext
@@ -120,7 +121,9 @@ async def _open_engine(settings: Settings, stack: AsyncExitStack) -> Engine:
         stack.push_async_callback(remote.close)
         return remote
     model = await asyncio.to_thread(resolve_model, settings.model, data_dir=settings.data_dir)
-    local = await asyncio.to_thread(AdaptiveWhisper.load, model, choose_hardware())
+    hardware = hardware_for(settings)
+    local = await asyncio.to_thread(AdaptiveWhisper.load, model, hardware)
     stack.push_async_callback(local.close)
     await local.warm()
+    log.info("model ready", model=model.name, **asdict(hardware))
     return local

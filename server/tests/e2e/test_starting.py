@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import ctranslate2
 import httpx2
 import psycopg
 import pytest
@@ -220,6 +221,13 @@ def test_too_little_disk_for_the_model_is_told(tmp_path: Path) -> None:
     finally:
         subprocess.run(["umount", small], check=True)
     assert "too little disk space" in told
+
+
+def test_hardware_that_is_not_there_is_told(tmp_path: Path) -> None:
+    if ctranslate2.get_cuda_device_count():
+        pytest.skip("NOT TESTED: this machine has a GPU")
+    told = refused(server_environment(tmp_path / "data", VOCAFUSE_MODEL_DEVICE="cuda"), "up")
+    assert "VOCAFUSE_MODEL_DEVICE is cuda" in told
 
 
 @pytest.mark.parametrize(

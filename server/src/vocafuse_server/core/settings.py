@@ -17,6 +17,17 @@ MIN_SIGNING_KEY_LENGTH = 32
 WEBHOOK_RETRY_DELAYS_S = (5.0, 30.0, 120.0, 600.0, 1800.0, 7200.0, 21600.0, 43200.0)
 
 Network = IPv4Network | IPv6Network
+ComputeType = Literal[
+    "auto",
+    "int8",
+    "int8_float32",
+    "int8_float16",
+    "int8_bfloat16",
+    "int16",
+    "float16",
+    "bfloat16",
+    "float32",
+]
 
 
 def default_data_dir() -> Path:
@@ -55,6 +66,27 @@ class Settings(BaseSettings):
     model: str = Field(
         default="base",
         description="Whisper model: `base`, `tiny.en`, a CTranslate2 directory, or a hub name.",
+    )
+    model_device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="What the model runs on; `auto`: an NVIDIA GPU if there is one."
+    )
+    model_compute_type: ComputeType = Field(
+        default="auto",
+        description="How the model's numbers are kept, as CTranslate2 names it; `auto`: `int8` on a CPU,"
+        " `float16` on a GPU.",
+    )
+    model_workers: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="Calls of the model that run at a time in one worker process."
+        " Unset: one for each processor, four at most; one on a GPU.",
+    )
+    model_threads: int | None = Field(
+        default=None,
+        ge=1,
+        le=256,
+        description="Threads of each such call. Unset: the processors are shared out.",
     )
     engine: Literal["local", "openai"] = Field(
         default="local",
@@ -167,7 +199,7 @@ class Settings(BaseSettings):
             raise ValueError(f"must have at least {MIN_SIGNING_KEY_LENGTH} characters")
         return value
 
-    @field_validator("log_level", "log_format", "engine", mode="before")
+    @field_validator("log_level", "log_format", "engine", "model_device", "model_compute_type", mode="before")
     @classmethod
     def _in_any_case(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value

@@ -129,7 +129,7 @@ class AdaptiveWhisper:
         try:
             return await loop.run_in_executor(self._detectors, partial(timed, partial(find_windows, audio)))
         except RuntimeError as error:
-            raise TranscriptionError("The voice detector failed to run.") from error
+            raise TranscriptionError(f"The voice detector failed to run: {error}") from error
 
     async def _place(
         self, audio: Samples, window: Window, options: TranscribeOptions, language: str | None
@@ -161,7 +161,7 @@ class AdaptiveWhisper:
         try:
             return await self._batcher.submit(request)
         except RuntimeError as error:
-            raise TranscriptionError("The model failed to run.") from error
+            raise TranscriptionError(f"The model failed to run: {error}") from error
 
     def _join(
         self, placed: Sequence[_Placed], given: str | None, duration_s: float, vad: StageTimes

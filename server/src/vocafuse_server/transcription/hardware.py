@@ -1,11 +1,16 @@
 """What a model runs on: the device, how its numbers are kept, how many calls at a time."""
 
-import os
 from dataclasses import dataclass
 
 import ctranslate2
 
+from vocafuse_server.core.cpus import usable_cpus
+from vocafuse_server.core.settings import Settings
+from vocafuse_server.transcription.engine import TranscriptionError
+
 _MOST_WORKERS = 4
+# What is taken on each device, if it can be had; some GPUs are slow or unable in float16.
+_PREFERRED = {"cpu": ("int8", "float32"), "cuda": ("float16", "float32")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +30,62 @@ class Hardware:
     threads: int
 
 
+def hardware_for(settings: Settings) -> Hardware:
+    """What the settings ask for.
+
+    Raises:
+        TranscriptionError: This machine can't do it.
+    """
+    return choose_hardware(
+        device=settings.model_device,
+        compute_type=settings.model_compute_type,
+        workers=settings.model_workers,
+        threads=settings.model_threads,
+    )
+
+
 def choose_hardware(
     *,
     device: str = "auto",
-    compute_type: str | None = None,
+    compute_type: str = "auto",
     workers: int | None = None,
     threads: int | None = None,
 ) -> Hardware:
-    """Fill in what the settings leave open.
+    """Fill in what is left open, and see that this machine can do the rest.
 
     Two workers with one thread each do 1.5 times as much as one with two, which wait for each other at every
     operator; a note that is alone takes 0.30 s instead of 0.26 s. So cores become workers first, up to four,
     and threads after that. On a GPU one worker is enough to fill it.
+
+    Raises:
+        TranscriptionError: This machine can't do it; the sentence says what it can do.
     """
-    if device == "auto":
-        device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
+    device = _choose_device(device)
+    compute_type = _choose_compute_type(compute_type, device)
     if device == "cuda":
-        return Hardware(device, compute_type or "float16", workers or 1, threads or 1)
-    cores = len(os.sched_getaffinity(0))
+        return Hardware(device, compute_type, workers or 1, threads or 1)
+    cores = usable_cpus()
     workers = workers or min(_MOST_WORKERS, max(1, cores // (threads or 1)))
-    return Hardware(device, compute_type or "int8", workers, threads or max(1, cores // workers))
+    return Hardware(device, compute_type, workers, threads or max(1, cores // workers))
+
+
+def _choose_device(asked: str) -> str:
+    has_gpu = ctranslate2.get_cuda_device_count() > 0
+    if asked == "cuda" and not has_gpu:
+        raise TranscriptionError(
+            "VOCAFUSE_MODEL_DEVICE is cuda, but there is no NVIDIA GPU here with a driver that works:"
+            " set it to cpu or auto."
+        )
+    return ("cuda" if has_gpu else "cpu") if asked == "auto" else asked
+
+
+def _choose_compute_type(asked: str, device: str) -> str:
+    possible = ctranslate2.get_supported_compute_types(device)
+    if asked == "auto":
+        return next(name for name in (*_PREFERRED[device], *sorted(possible)) if name in possible)
+    if asked not in possible:
+        raise TranscriptionError(
+            f"VOCAFUSE_MODEL_COMPUTE_TYPE is {asked}, which {device} can't do here:"
+            f" set it to {', '.join(sorted(possible))} or auto."
+        )
+    return asked
