@@ -37,7 +37,7 @@ BAR_S = 2.5
 # What the log calls each part, in the order in which they happen.
 PARTS = {
     "wait in the queue": "queue_ms",
-    "read the object": "fetch_ms",
+    "read the object": "read_ms",
     "decode the audio": "decode_ms",
     "find the speech": "vad_ms",
     "features": "features_ms",

@@ -18,11 +18,13 @@ from vocafuse_server.core.clock import Clock, utc_now
 from vocafuse_server.core.data_dir import load_signing_key
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.errors import ApiError
+from vocafuse_server.core.metrics import Metrics
 from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.core.settings import Settings
 from vocafuse_server.dialects import operations
 from vocafuse_server.dialects.authentication import API_KEY_HEADER, API_SECRET_HEADER
 from vocafuse_server.dialects.context import AppContext
+from vocafuse_server.dialects.figures import DatabaseReader
 from vocafuse_server.dialects.request_log import CrashAnswer, RequestLog
 from vocafuse_server.dialects.v1 import errors, notes, tokens, uploads, webhooks
 from vocafuse_server.dialects.v1.vocabulary import RECORDINGS, VOICENOTES
@@ -36,7 +38,7 @@ SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
 }
 # What takes no credentials, or has its own in the URL.
-UNAUTHENTICATED = ("/v1/uploads/{note_id}", "/healthz", "/readyz")
+UNAUTHENTICATED = ("/v1/uploads/{note_id}", "/healthz", "/readyz", "/metrics")
 
 
 class Api(FastAPI):
@@ -61,6 +63,7 @@ class Api(FastAPI):
 
 def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now) -> FastAPI:
     """The app that answers requests; it opens what it needs when it starts and closes it when it stops."""
+    metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -75,6 +78,8 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
             token_signer=TokenSigner(signing_key),
             upload_url_signer=UploadUrlSigner(signing_key),
             clock=clock,
+            metrics=metrics,
+            figures=DatabaseReader(database),
         )
         yield
         await database.close()
@@ -103,7 +108,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         allow_headers=["*"],
         expose_headers=["X-Request-Id", "Retry-After"],
     )
-    app.add_middleware(RequestLog)
+    app.add_middleware(RequestLog, metrics=metrics)
     return app
 
 

@@ -3,11 +3,13 @@ stopped together."""
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import time
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from vocafuse_server.bootstrap import Bootstrap, bootstrap
 from vocafuse_server.child_process import ChildProcess
@@ -42,6 +44,14 @@ def listen(host: str, port: int) -> socket.socket:
             f"Can't listen on {host} port {port} ({reason}):"
             " set VOCAFUSE_PORT or VOCAFUSE_HOST to something else."
         ) from error
+
+
+def _fresh_metrics_folder(settings: Settings) -> Path:
+    """An empty folder in which the processes keep their figures, so that each can show those of all."""
+    folder = settings.data_dir / "run" / "metrics"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 class Supervisor:
@@ -102,6 +112,7 @@ class Supervisor:
     ) -> None:
         environment = {
             **os.environ,
+            "PROMETHEUS_MULTIPROC_DIR": str(_fresh_metrics_folder(settings)),
             "VOCAFUSE_DATABASE_URL": database_url,
             "VOCAFUSE_PORT": str(settings.port),
         }

@@ -12,9 +12,11 @@ from vocafuse_server.audio.decoder import DecoderPool
 from vocafuse_server.audio.limits import DecoderLimits
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.logging import get_logger
+from vocafuse_server.core.metrics import Metrics
 from vocafuse_server.core.queue import JobQueue, Queue, worker_app
 from vocafuse_server.core.settings import Settings
 from vocafuse_server.jobs.tasks import JobContexts, register_tasks
+from vocafuse_server.metrics_server import serving_metrics
 from vocafuse_server.notes.transcribing import TranscribingContext
 from vocafuse_server.storage.objects import open_objects
 from vocafuse_server.storage.outbound import AddressGuard, GuardedClient
@@ -85,6 +87,8 @@ async def _run_queue(app: App, queue: Queue, concurrency: int) -> None:
 async def _contexts(settings: Settings, database_url: str) -> AsyncGenerator[JobContexts]:
     """Everything the tasks need, opened in order and closed in the opposite one."""
     async with AsyncExitStack() as stack:
+        metrics = Metrics()
+        stack.enter_context(serving_metrics(settings, metrics))
         database = Database(database_url, pool_size=settings.database_pool_size)
         stack.push_async_callback(database.close)
         decoder = DecoderPool(
@@ -93,23 +97,26 @@ async def _contexts(settings: Settings, database_url: str) -> AsyncGenerator[Job
         )
         stack.push_async_callback(decoder.close)
         await decoder.start()
-        engine = await _open_engine(settings, stack)
+        engine = await _open_engine(settings, metrics, stack)
         client = GuardedClient(AddressGuard(settings.allow_private_networks))
         stack.push_async_callback(client.close)
         queue = JobQueue()
         yield JobContexts(
-            transcribing=TranscribingContext(database, queue, open_objects(settings), decoder, engine),
+            transcribing=TranscribingContext(
+                database, queue, open_objects(settings), decoder, engine, metrics=metrics
+            ),
             delivery=DeliveryContext(
                 database,
                 queue,
                 client,
                 timeout_s=settings.webhook_timeout_seconds,
                 retry_delays_s=settings.webhook_retry_seconds,
+                metrics=metrics,
             ),
         )
 
 
-async def _open_engine(settings: Settings, stack: AsyncExitStack) -> Engine:
+async def _open_engine(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Engine:
     """The engine that the settings name, ready to work; `stack` closes it."""
     if settings.engine == "openai":
         remote = RemoteEngine(
@@ -122,7 +129,7 @@ async def _open_engine(settings: Settings, stack: AsyncExitStack) -> Engine:
         return remote
     model = await asyncio.to_thread(resolve_model, settings.model, data_dir=settings.data_dir)
     hardware = hardware_for(settings)
-    local = await asyncio.to_thread(AdaptiveWhisper.load, model, hardware)
+    local = await asyncio.to_thread(AdaptiveWhisper.load, model, hardware, on_batch=metrics.batch_begun)
     stack.push_async_callback(local.close)
     await local.warm()
     log.info("model ready", model=model.name, **asdict(hardware))

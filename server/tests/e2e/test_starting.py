@@ -232,7 +232,12 @@ def test_hardware_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("VOCAFUSE_PORT", "many"), ("VOCAFUSE_ALLOW_PRIVATE_NETWORKS", "x"), ("VOCAFUSE_ENGINE", "y")],
+    [
+        ("VOCAFUSE_PORT", "many"),
+        ("VOCAFUSE_ALLOW_PRIVATE_NETWORKS", "x"),
+        ("VOCAFUSE_ENGINE", "y"),
+        ("VOCAFUSE_METRICS", "z"),
+    ],
 )
 def test_a_setting_that_makes_no_sense_is_named(tmp_path: Path, name: str, value: str) -> None:
     assert name in refused(server_environment(tmp_path / "data", **{name: value}), "up")

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select, text
 from support.app import Account, SettableClock
 from support.listener import Listener
+from support.metrics import Scrape
 
 from vocafuse import RequestValidator
 from vocafuse_server.core.database import Database
@@ -92,6 +93,8 @@ async def test_a_delivery_is_signed_and_recorded(
     }
     assert received.headers["X-VocaFuse-Delivery-ID"] == str(delivery_id)
     assert await state(context) == (DeliveryStatus.DELIVERED, 1, [(200, None)])
+    shown = Scrape(context.metrics.render())
+    assert shown.value("vocafuse_webhook_attempt_duration_seconds_count", outcome="delivered") == 1
 
 
 async def test_a_job_that_runs_twice_delivers_once(
@@ -122,6 +125,9 @@ async def test_failures_are_tried_again_later_and_then_given_up(
         (one.headers["X-VocaFuse-Delivery-ID"], one.body) for one in (listener.next() for _ in range(3))
     }
     assert len(bodies) == 1
+    shown = Scrape(context.metrics.render())
+    assert shown.value("vocafuse_webhook_attempt_duration_seconds_count", outcome="refused") == 3
+    assert shown.value("vocafuse_webhook_deliveries_abandoned_total") == 1
 
 
 async def test_a_receiver_that_is_not_there_is_a_failed_attempt(
@@ -132,6 +138,9 @@ async def test_a_receiver_that_is_not_there_is_a_failed_attempt(
     status, attempts, [(code, error)] = await state(context)
     assert (status, attempts, code) == (DeliveryStatus.PENDING, 1, None)
     assert error
+    shown = Scrape(context.metrics.render())
+    assert shown.value("vocafuse_webhook_attempt_duration_seconds_count", outcome="unreachable") == 1
+    assert shown.value("vocafuse_webhook_deliveries_abandoned_total") == 0
 
 
 async def test_an_address_that_turned_private_is_not_called(

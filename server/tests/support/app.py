@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
 import httpx2
+from fastapi import FastAPI
 
 from vocafuse_server.accounts.models import Plan
 from vocafuse_server.accounts.secrets import KeyPair, new_key_pair
@@ -62,6 +63,7 @@ class Api:
 
     http: httpx2.AsyncClient
     context: AppContext
+    app: FastAPI
 
 
 @asynccontextmanager
@@ -73,4 +75,4 @@ async def running_app(settings: Settings, database_url: str, clock: SettableCloc
         app.router.lifespan_context(app),
         httpx2.AsyncClient(transport=transport, base_url="http://notes.test") as http,
     ):
-        yield Api(http, app.state.context)
+        yield Api(http, app.state.context, app)

@@ -3,6 +3,7 @@
 Tasks are named, not imported: whoever enqueues needs to know nothing of who works.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -73,3 +74,46 @@ async def any_live_worker(session: AsyncSession) -> bool:
         )
     )
     return found is not None
+
+
+class JobState(StrEnum):
+    """Where a job stands. What has succeeded is gone."""
+
+    WAITING = "waiting"  # Its time has come.
+    SCHEDULED = "scheduled"  # Its time is to come.
+    RUNNING = "running"
+    FAILED = "failed"  # Given up after all its tries.
+
+
+@dataclass(frozen=True, slots=True)
+class JobCount:
+    """How many jobs of a queue are in a state, and since when the oldest of them could have run."""
+
+    jobs: int = 0
+    oldest_s: float = 0.0
+
+
+async def count_jobs(session: AsyncSession) -> dict[tuple[Queue, JobState], JobCount]:
+    """The jobs of every queue, by where they stand at this moment."""
+    rows = await session.execute(
+        text(
+            """
+            SELECT queue_name, state, count(*), max(age) FROM (
+                SELECT queue_name,
+                    CASE WHEN status = 'doing' THEN 'running'
+                        WHEN status = 'failed' THEN 'failed'
+                        WHEN scheduled_at > now() THEN 'scheduled'
+                        ELSE 'waiting' END AS state,
+                    extract(epoch FROM now() - coalesce(scheduled_at,
+                        (SELECT min(at) FROM procrastinate_events WHERE job_id = job.id))) AS age
+                FROM procrastinate_jobs AS job WHERE status IN ('todo', 'doing', 'failed')
+            ) AS jobs GROUP BY queue_name, state
+            """
+        )
+    )
+    found = {(name, state): JobCount(jobs, max(0.0, float(age))) for name, state, jobs, age in rows}
+    return {
+        (queue, state): found.get((queue.value, state.value), JobCount())
+        for queue in Queue
+        for state in JobState
+    }

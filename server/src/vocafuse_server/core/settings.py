@@ -148,6 +148,17 @@ class Settings(BaseSettings):
     webhooks_in_flight: int = Field(
         default=16, ge=1, le=1024, description="Deliveries one worker process makes at a time."
     )
+    metrics: Literal["local", "all", "off"] = Field(
+        default="local",
+        description="Who may read `/metrics`: `local`, callers on this machine; `all`, whoever gets here;"
+        " `off`, nobody ([metrics](metrics.md)).",
+    )
+    worker_metrics_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="Port on which a worker process shows its metrics, for a fleet. Unset: none.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log line written."
     )

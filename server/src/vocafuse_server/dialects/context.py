@@ -10,8 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from vocafuse_server.accounts.tokens import TokenSigner
 from vocafuse_server.core.clock import Clock
 from vocafuse_server.core.database import Database
+from vocafuse_server.core.metrics import Metrics
 from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.core.settings import Settings
+from vocafuse_server.dialects.figures import DatabaseReader
 from vocafuse_server.storage.objects import Objects
 from vocafuse_server.storage.outbound import AddressGuard
 from vocafuse_server.storage.upload_urls import UploadUrlSigner
@@ -29,6 +31,8 @@ class AppContext:
     token_signer: TokenSigner
     upload_url_signer: UploadUrlSigner
     clock: Clock
+    metrics: Metrics
+    figures: DatabaseReader
 
 
 def app_context(request: Request) -> AppContext:

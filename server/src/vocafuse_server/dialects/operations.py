@@ -1,16 +1,23 @@
-"""For those who run the server: is it alive, is it ready."""
+"""For those who run the server: is it alive, is it ready, what does it do."""
 
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
 
-from fastapi import APIRouter
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import JSONResponse, PlainTextResponse
 
 from vocafuse_server.core.logging import get_logger
+from vocafuse_server.core.metrics import CONTENT_TYPE
 from vocafuse_server.core.queue import any_live_worker
+from vocafuse_server.core.settings import Settings
 from vocafuse_server.dialects.context import AppContext, Context
+from vocafuse_server.dialects.request_log import METRICS_PATH
 
 log = get_logger(__name__)
 router = APIRouter(tags=["operations"])
+
+# What a proxy adds to a request of somebody else, and a browser to one of another site's page.
+_SENT_FOR_OTHERS = ("forwarded", "via", "x-forwarded-for", "x-real-ip", "origin")
 
 
 @router.head("/healthz", include_in_schema=False)
@@ -33,6 +40,30 @@ async def readyz(context: Context) -> JSONResponse:
     ready = all(state == "ok" for state in states.values())
     content = {"status": "ready" if ready else "not ready", **states}
     return JSONResponse(content, status_code=200 if ready else 503)
+
+
+@router.get(
+    METRICS_PATH,
+    response_class=PlainTextResponse,
+    responses={404: {"description": "The settings don't let this caller read them"}},
+)
+async def metrics(request: Request, context: Context) -> PlainTextResponse:
+    """What the server does, in Prometheus's text format; for callers on this machine unless it is opened."""
+    if not _may_read_metrics(request, context.settings):
+        raise HTTPException(404)
+    text = context.metrics.render(await context.figures.read())
+    return PlainTextResponse(text, media_type=CONTENT_TYPE)
+
+
+def _may_read_metrics(request: Request, settings: Settings) -> bool:
+    if settings.metrics != "local":
+        return settings.metrics == "all"
+    if request.client is None or any(name in request.headers for name in _SENT_FOR_OTHERS):
+        return False
+    try:
+        return ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
 
 
 async def _state(name: str, check: Callable[[AppContext], Awaitable[None]], context: AppContext) -> str:

@@ -1,4 +1,5 @@
-"""The outermost layers of the app: request ids, one log line a request, and a bare answer for a crash."""
+"""The outermost layers of the app: request ids, one log line a request, its metrics, and a bare answer for a
+crash."""
 
 import asyncio
 import time
@@ -7,22 +8,32 @@ from collections.abc import Callable
 import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vocafuse_server.core.errors import ApiError, ServiceUnavailable
 from vocafuse_server.core.ids import new_uuid
 from vocafuse_server.core.logging import get_logger
+from vocafuse_server.core.metrics import Metrics
 
 log = get_logger(__name__)
 
 ErrorResponse = Callable[[Scope, ApiError], Response]
 
+METRICS_PATH = "/metrics"
+
 
 class RequestLog:
-    """Gives every request an id and writes what came of it."""
+    """Gives every request an id, writes what came of it and counts it; but for scrapes of the metrics.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        app: What answers.
+        metrics: Where it is counted.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -43,12 +54,22 @@ class RequestLog:
             await send(message)
 
         await self._app(scope, receive, send_with_id)
+        if scope["path"] == METRICS_PATH:
+            return
+        duration_s = time.perf_counter() - started
+        route = scope.get("route")
+        self._metrics.request_answered(
+            method=scope["method"],
+            route=route.path if isinstance(route, Route) else None,
+            status=status,
+            duration_s=duration_s,
+        )
         log.info(
             "request",
             method=scope["method"],
             path=scope["path"],
             status=status,
-            duration_ms=round((time.perf_counter() - started) * 1000, 1),
+            duration_ms=round(duration_s * 1000, 1),
         )
 
 

@@ -10,6 +10,7 @@ from procrastinate.jobs import Job
 
 from vocafuse_server.core.ids import DeliveryId, NoteId
 from vocafuse_server.core.logging import get_logger
+from vocafuse_server.core.metrics import TranscriptionOutcome
 from vocafuse_server.core.queue import Queue, Task
 from vocafuse_server.notes.transcribing import TranscribingContext, fail_note, transcribe_note
 from vocafuse_server.webhooks.delivery import DeliveryContext, deliver
@@ -80,6 +81,7 @@ async def run_transcription(context: TranscribingContext, note_id: NoteId, *, at
     except Exception:  # A job's edge: whatever it is, the note is tried again and then ends.
         log.exception("transcription attempt failed", note_id=str(note_id), attempt=attempt)
         if attempt < MAX_TRANSCRIPTION_ATTEMPTS:
+            context.metrics.transcription_tried(TranscriptionOutcome.RETRIED)
             raise
         await fail_note(context, note_id, code="TRANSCRIPTION_ERROR", message=GAVE_UP_MESSAGE)
 

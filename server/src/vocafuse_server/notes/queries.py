@@ -37,6 +37,11 @@ async def find_transcription(session: AsyncSession, note_id: NoteId) -> Transcri
     return await session.scalar(select(TranscriptionRow).where(TranscriptionRow.note_id == note_id))
 
 
+async def stored_audio_bytes(session: AsyncSession) -> int:
+    """The size of all notes' audio, whoever's they are."""
+    return await session.scalar(select(func.coalesce(func.sum(Note.file_size_bytes), 0))) or 0
+
+
 async def lock_created_note(session: AsyncSession, note_id: NoteId) -> Note | None:
     """A note still waiting for its audio, locked against another upload's end; None if there is none."""
     return await session.scalar(

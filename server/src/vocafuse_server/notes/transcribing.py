@@ -1,7 +1,7 @@
 """The transcription of a note: look, work, record. No transaction is held while it works."""
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from vocafuse_server.audio.decoder import DecodedAudio, DecoderPool
 from vocafuse_server.audio.errors import AudioError, DecoderUnavailable
@@ -9,6 +9,7 @@ from vocafuse_server.core.clock import Clock, utc_now
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.ids import NoteId, TranscriptionId, new_uuid
 from vocafuse_server.core.logging import get_logger
+from vocafuse_server.core.metrics import Metrics, TranscriptionOutcome
 from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.notes import queries, service
 from vocafuse_server.notes.models import Note, NoteStatus
@@ -28,18 +29,19 @@ class TranscribingContext:
     decoder: DecoderPool
     engine: Engine
     clock: Clock = utc_now
+    metrics: Metrics = field(default_factory=Metrics)
 
 
 class _Stopwatch:
-    """Milliseconds of each stage, for the log and for the benchmark that reads it."""
+    """Seconds of each stage."""
 
     def __init__(self) -> None:
         self._started = self._last = time.perf_counter()
-        self.stages_ms: dict[str, float] = {}
+        self.stages_s: dict[str, float] = {}
 
     def lap(self, stage: str) -> None:
         now = time.perf_counter()
-        self.stages_ms[f"{stage}_ms"] = round((now - self._last) * 1000, 1)
+        self.stages_s[stage] = now - self._last
         self._last = now
 
     @property
@@ -59,9 +61,9 @@ async def transcribe_note(context: TranscribingContext, note_id: NoteId) -> None
     if note is None:
         return
     watch = _Stopwatch()
-    waited_ms = round((context.clock() - note.updated_at).total_seconds() * 1000, 1)
+    waited_s = (context.clock() - note.updated_at).total_seconds()
     data = await context.objects.read(note.audio_key)
-    watch.lap("fetch")
+    watch.lap("read")
     try:
         audio = await context.decoder.decode(data)
     except DecoderUnavailable:
@@ -76,19 +78,33 @@ async def transcribe_note(context: TranscribingContext, note_id: NoteId) -> None
         context, note_id, audio, result, size_bytes=len(data), processing_ms=watch.total_ms
     )
     watch.lap("commit")
-    stages = {
-        name.replace("_s", "_ms"): round(value * 1000, 1) for name, value in asdict(result.times).items()
-    }
+    _report(context, note, audio, result, {"queue": waited_s, **watch.stages_s}, recorded=recorded)
+
+
+def _report(
+    context: TranscribingContext,
+    note: Note,
+    audio: DecodedAudio,
+    result: Transcription,
+    stages_s: dict[str, float],
+    *,
+    recorded: bool,
+) -> None:
+    stages_s |= {name.removesuffix("_s"): duration_s for name, duration_s in asdict(result.times).items()}
+    if recorded:
+        context.metrics.note_transcribed(
+            audio_s=audio.duration_s, second_passes=result.second_passes, stages_s=stages_s
+        )
+    else:
+        context.metrics.transcription_tried(TranscriptionOutcome.GONE)
     log.info(
         "note transcribed" if recorded else "note gone before its transcription was done",
-        note_id=str(note_id),
+        note_id=str(note.id),
         tenant_id=str(note.tenant_id),
         duration_s=round(audio.duration_s, 2),
         language=result.language,
         second_passes=result.second_passes,
-        queue_ms=waited_ms,
-        **watch.stages_ms,
-        **stages,
+        **{f"{stage}_ms": round(duration_s * 1000, 1) for stage, duration_s in stages_s.items()},
     )
 
 
@@ -99,6 +115,7 @@ async def fail_note(context: TranscribingContext, note_id: NoteId, *, code: str,
             session, context.queue, note_id, code=code, message=message, now=context.clock()
         )
     if recorded:
+        context.metrics.transcription_tried(TranscriptionOutcome.FAILED)
         log.info("note failed", note_id=str(note_id), failure_code=code, failure_message=message)
 
 

@@ -10,7 +10,7 @@ at rising temperatures, as section 4.5 of the Whisper paper (https://arxiv.org/a
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -62,10 +62,17 @@ class AdaptiveWhisper:
         name: What the model is called.
         workers: How many of its calls run at the same time.
         min_context_s: The shortest context for the encoder; 8 is safer and a fifth slower than 5.
+        on_batch: Told of each batch's size.
     """
 
     def __init__(
-        self, model: Model, *, name: str, workers: int, min_context_s: float = MIN_CONTEXT_S
+        self,
+        model: Model,
+        *,
+        name: str,
+        workers: int,
+        min_context_s: float = MIN_CONTEXT_S,
+        on_batch: Callable[[int], None] = lambda windows: None,
     ) -> None:
         self._model = model
         self._model_name = name
@@ -76,17 +83,21 @@ class AdaptiveWhisper:
             workers=workers,
             max_batch=model.max_batch,
             max_waiting=MAX_WAITING,
+            on_batch=on_batch,
         )
         self._detectors = ThreadPoolExecutor(workers, thread_name_prefix="vad")
 
     @classmethod
-    def load(cls, files: ModelFiles, hardware: Hardware) -> "AdaptiveWhisper":
+    def load(
+        cls, files: ModelFiles, hardware: Hardware, *, on_batch: Callable[[int], None] = lambda windows: None
+    ) -> "AdaptiveWhisper":
         """Load a model's weights; blocks for a second or so.
 
         Raises:
             TranscriptionError: The files or the hardware do not fit.
         """
-        return cls(load_model(files, hardware), name=files.name, workers=hardware.workers)
+        model = load_model(files, hardware)
+        return cls(model, name=files.name, workers=hardware.workers, on_batch=on_batch)
 
     async def warm(self) -> None:
         """Transcribe a second of silence, so that the first note does not pay for what first use sets up.

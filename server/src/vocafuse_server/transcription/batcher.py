@@ -32,6 +32,7 @@ class MicroBatcher(Generic[Request, Result]):
         workers: Batches that run at the same time.
         max_batch: Requests in one batch, at most.
         max_waiting: Requests held here, at most; further callers wait outside.
+        on_batch: Told of each batch's size before it runs.
     """
 
     def __init__(
@@ -42,10 +43,12 @@ class MicroBatcher(Generic[Request, Result]):
         workers: int,
         max_batch: int,
         max_waiting: int,
+        on_batch: Callable[[int], None] = lambda size: None,
     ) -> None:
         self._run = run
         self._key = key
         self._max_batch = max_batch
+        self._on_batch = on_batch
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="batch")
         self._idle = workers
         self._places = asyncio.Semaphore(max_waiting)
@@ -92,6 +95,7 @@ class MicroBatcher(Generic[Request, Result]):
         return batch
 
     async def _work(self, batch: list[_Waiting[Request, Result]]) -> None:
+        self._on_batch(len(batch))
         try:
             await self._settle(batch)
         finally:

@@ -12,6 +12,7 @@ from vocafuse_server.core.clock import Clock, utc_now
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.ids import DeliveryId
 from vocafuse_server.core.logging import get_logger
+from vocafuse_server.core.metrics import DeliveryOutcome, Metrics
 from vocafuse_server.core.queue import JobQueue, Queue, Task
 from vocafuse_server.storage.outbound import GuardedClient, OutboundError
 from vocafuse_server.webhooks import queries
@@ -32,6 +33,7 @@ class DeliveryContext:
     timeout_s: float
     retry_delays_s: Sequence[float]
     clock: Clock = utc_now
+    metrics: Metrics = field(default_factory=Metrics)
     rng: random.Random = field(default_factory=random.SystemRandom)
 
 
@@ -55,8 +57,14 @@ class _Outcome:
     error: str | None = None
 
     @property
+    def kind(self) -> DeliveryOutcome:
+        if self.status_code is None:
+            return DeliveryOutcome.UNREACHABLE
+        return DeliveryOutcome.DELIVERED if 200 <= self.status_code < 300 else DeliveryOutcome.REFUSED
+
+    @property
     def delivered(self) -> bool:
-        return self.status_code is not None and 200 <= self.status_code < 300
+        return self.kind is DeliveryOutcome.DELIVERED
 
 
 async def deliver(context: DeliveryContext, delivery_id: DeliveryId) -> None:
@@ -71,6 +79,7 @@ async def deliver(context: DeliveryContext, delivery_id: DeliveryId) -> None:
     outcome = await _send(context, prepared)
     async with context.database.transaction() as session:
         await _record(session, context, delivery_id, prepared, outcome)
+    context.metrics.delivery_attempted(outcome.kind, duration_s=outcome.duration_ms / 1000)
     write = log.info if outcome.delivered else log.warning
     write(
         "webhook delivered" if outcome.delivered else "webhook attempt failed",
@@ -123,6 +132,8 @@ async def _record(
         status = DeliveryStatus.FAILED if delay is None else DeliveryStatus.PENDING
     if not await queries.record_attempt(session, delivery_id, number=prepared.number, status=status, now=now):
         return
+    if status is DeliveryStatus.FAILED:
+        context.metrics.delivery_abandoned()
     session.add(
         DeliveryAttempt(
             delivery_id=delivery_id,
