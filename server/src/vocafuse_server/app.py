@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -25,9 +25,11 @@ from vocafuse_server.dialects import operations
 from vocafuse_server.dialects.authentication import API_KEY_HEADER, API_SECRET_HEADER
 from vocafuse_server.dialects.context import AppContext
 from vocafuse_server.dialects.figures import DatabaseReader
+from vocafuse_server.dialects.idempotency import REPLAYED_HEADER, replay
 from vocafuse_server.dialects.request_log import CrashAnswer, RequestLog
 from vocafuse_server.dialects.v1 import errors, notes, tokens, uploads, webhooks
 from vocafuse_server.dialects.v1.vocabulary import RECORDINGS, VOICENOTES
+from vocafuse_server.idempotency.errors import AnsweredBefore
 from vocafuse_server.storage.objects import open_objects
 from vocafuse_server.storage.outbound import AddressGuard
 from vocafuse_server.storage.upload_urls import UploadUrlSigner
@@ -98,6 +100,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         app.include_router(notes.notes_router(vocabulary))
     for kind in (ApiError, HTTPException, RequestValidationError, ClientDisconnect):
         app.add_exception_handler(kind, _render)
+    app.add_exception_handler(AnsweredBefore, _replay)
     # From here on the later one is the outer one.
     app.add_middleware(CrashAnswer, respond=_respond)
     # Any page may call the API: what it can do is in the credentials it sends, never in a cookie.
@@ -106,7 +109,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         allow_origins=["*"],
         allow_methods=["*"],
         allow_headers=["*"],
-        expose_headers=["X-Request-Id", "Retry-After"],
+        expose_headers=["X-Request-Id", "Retry-After", REPLAYED_HEADER],
     )
     app.add_middleware(RequestLog, metrics=metrics)
     return app
@@ -114,6 +117,10 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
 
 async def _render(request: Request, error: Exception) -> Response:
     return errors.render(request, error)
+
+
+async def _replay(request: Request, error: Exception) -> Response:
+    return replay(cast("AnsweredBefore", error))
 
 
 def _respond(scope: Scope, error: ApiError) -> Response:

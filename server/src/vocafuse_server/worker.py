@@ -15,6 +15,7 @@ from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.metrics import Metrics
 from vocafuse_server.core.queue import JobQueue, Queue, worker_app
 from vocafuse_server.core.settings import Settings
+from vocafuse_server.jobs.maintenance import MaintenanceContext
 from vocafuse_server.jobs.tasks import JobContexts, register_tasks
 from vocafuse_server.metrics_server import serving_metrics
 from vocafuse_server.notes.transcribing import TranscribingContext
@@ -113,6 +114,7 @@ async def _contexts(settings: Settings, database_url: str) -> AsyncGenerator[Job
                 retry_delays_s=settings.webhook_retry_seconds,
                 metrics=metrics,
             ),
+            maintenance=MaintenanceContext(database),
         )
 
 

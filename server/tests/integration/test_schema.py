@@ -10,6 +10,7 @@ from sqlalchemy.pool import NullPool
 from vocafuse_server.accounts import models as account_models
 from vocafuse_server.core.database import Base, sqlalchemy_url
 from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
+from vocafuse_server.idempotency import models as idempotency_models
 from vocafuse_server.notes import models as note_models
 from vocafuse_server.schema import migrate
 from vocafuse_server.webhooks import models as webhook_models
@@ -20,6 +21,7 @@ def test_migrations_equal_models(database_url: str) -> None:
         account_models.Tenant,
         note_models.Note,
         webhook_models.Webhook,
+        idempotency_models.IdempotencyKey,
     }  # imported: known to the metadata
     engine = create_engine(sqlalchemy_url(database_url), poolclass=NullPool)
     with engine.connect() as connection:

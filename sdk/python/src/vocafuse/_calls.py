@@ -106,11 +106,11 @@ def upload_call(
 
 
 def create_webhook_call(url: str, events: Sequence[str], secret: str | None) -> Call:
-    """Subscribing a URL. Not repeated by itself: the server takes no idempotency key here."""
+    """Subscribing a URL. Each call of this function is a new logical subscription."""
     body: dict[str, Any] = {"url": url, "events": list(events)}
     if secret is not None:
         body["secret"] = secret
-    return Call("POST", "/webhooks", body=body)
+    return Call("POST", "/webhooks", body=body, idempotency_key=uuid.uuid4().hex)
 
 
 def token_call(identity: str, expires_in: int, scopes: Sequence[str] | None) -> Call:

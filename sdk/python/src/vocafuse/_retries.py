@@ -46,7 +46,9 @@ def is_temporary(outcome: Answer | Failure) -> bool:
     """Whether the same call may succeed later."""
     if isinstance(outcome, Failure):
         return outcome.repeatable
-    return outcome.status == 429 or outcome.status >= 500
+    # A conflict that says when to come back: an earlier try of this call is still in progress.
+    in_progress = outcome.status == 409 and "retry-after" in outcome.headers
+    return outcome.status == 429 or outcome.status >= 500 or in_progress
 
 
 def may_have_happened(outcome: Answer | Failure) -> bool:

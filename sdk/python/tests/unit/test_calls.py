@@ -148,10 +148,17 @@ def test_retries_end(make_client: MakeClient, fake_time: FakeTime) -> None:
     assert fake_time.slept_s == [0.5, 1.0]
 
 
-def test_creating_a_webhook_is_not_repeated(make_client: MakeClient) -> None:
-    client = make_client([httpx2.Response(503)])
-    with pytest.raises(ServerError):
-        client.webhooks.create(url="https://example.com", events=["voicenote.failed"], secret="s")
+def test_creating_a_webhook_is_repeated_with_one_key(make_client: MakeClient) -> None:
+    keys: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        keys.append(request.headers["Idempotency-Key"])
+        return httpx2.Response(503) if len(keys) % 2 else httpx2.Response(201, json={"id": "webhook_1"})
+
+    client = make_client(answer)
+    for _ in range(2):
+        client.webhooks.create(url="https://example.com", events=["voicenote.failed"])
+    assert keys[0] == keys[1] != keys[2] == keys[3]
 
 
 def test_deleting_counts_as_done_when_an_earlier_try_may_have_done_it(make_client: MakeClient) -> None:

@@ -43,6 +43,11 @@ def test_pauses_grow_within_bounds(retries: int, jitter: float, base: float) -> 
     assert 0 <= delay_s <= MAX_BACKOFF_S
 
 
+def test_a_conflict_is_temporary_when_it_says_when_to_come_back() -> None:
+    answers = [Answer(409, {"retry-after": "1"}, b""), Answer(409, {}, b"")]
+    assert [RetryPolicy().next_delay_s(one, retries=0, repeatable=True) for one in answers] == [1, None]
+
+
 def test_pauses_double() -> None:
     policy = RetryPolicy(3, 1.0, jitter=lambda: 1.0)
     pauses = [policy.next_delay_s(Failure("x"), retries=number, repeatable=True) for number in range(4)]

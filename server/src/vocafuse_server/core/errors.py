@@ -20,6 +20,7 @@ class ApiError(Exception):
         code: The published numeric code.
         name: The published name, upper case.
         type: The exception class a client library raises for it.
+        retry_after_s: After how many seconds the same request may succeed, where that can be said.
         details: What is wrong with which field, where that can be said.
     """
 
@@ -28,6 +29,7 @@ class ApiError(Exception):
     name: ClassVar[str] = "INTERNAL_ERROR"
     type: ClassVar[str] = "ServerError"
     default_message: ClassVar[str] = "Something went wrong on our side. Try again later."
+    retry_after_s: ClassVar[int | None] = None
 
     def __init__(self, message: str | None = None, *, details: Mapping[str, object] | None = None) -> None:
         self.message = message or self.default_message
@@ -39,6 +41,7 @@ class ServiceUnavailable(ApiError):
     status = 503
     code = 5003
     name = "SERVICE_UNAVAILABLE"
+    retry_after_s = 1
     default_message = "The service is not ready. Try again in a moment."
 
 

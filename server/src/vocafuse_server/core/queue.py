@@ -26,6 +26,7 @@ class Task(StrEnum):
     DELIVER_WEBHOOK = "deliver_webhook"
     DELETE_AUDIO = "delete_audio"
     RETRY_STALLED_JOBS = "retry_stalled_jobs"
+    DELETE_EXPIRED = "delete_expired"
 
 
 class JobQueue:

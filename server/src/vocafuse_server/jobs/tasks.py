@@ -12,6 +12,7 @@ from vocafuse_server.core.ids import DeliveryId, NoteId
 from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.metrics import TranscriptionOutcome
 from vocafuse_server.core.queue import Queue, Task
+from vocafuse_server.jobs.maintenance import MaintenanceContext, run_deletion
 from vocafuse_server.notes.transcribing import TranscribingContext, fail_note, transcribe_note
 from vocafuse_server.webhooks.delivery import DeliveryContext, deliver
 
@@ -34,6 +35,7 @@ class JobContexts:
 
     transcribing: TranscribingContext
     delivery: DeliveryContext
+    maintenance: MaintenanceContext
 
 
 class _Backoff(BaseRetryStrategy):
@@ -62,13 +64,19 @@ def register_tasks(app: App, contexts: JobContexts) -> None:
     async def retry_stalled_jobs(timestamp: int) -> None:
         await _retry_stalled_jobs(app)
 
+    async def delete_expired(timestamp: int) -> None:
+        await run_deletion(contexts.maintenance)
+
     retry = _Backoff()
     app.task(name=Task.TRANSCRIBE_NOTE.value, retry=retry, pass_context=True)(transcribe)
     app.task(name=Task.DELIVER_WEBHOOK.value, retry=retry)(deliver_webhook)
     app.task(name=Task.DELETE_AUDIO.value, retry=retry)(delete_audio)
-    name = Task.RETRY_STALLED_JOBS.value
-    sweep = app.task(name=name, queue=Queue.MAINTENANCE.value, queueing_lock=name)(retry_stalled_jobs)
-    app.periodic(cron="* * * * *")(sweep)
+    for task, cron, run in (
+        (Task.RETRY_STALLED_JOBS, "* * * * *", retry_stalled_jobs),
+        (Task.DELETE_EXPIRED, "17 * * * *", delete_expired),
+    ):
+        name = task.value
+        app.periodic(cron=cron)(app.task(name=name, queue=Queue.MAINTENANCE.value, queueing_lock=name)(run))
 
 
 async def run_transcription(context: TranscribingContext, note_id: NoteId, *, attempt: int) -> None:

@@ -66,8 +66,8 @@ def render(request: Request, error: Exception) -> JSONResponse:
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if shown.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    if shown.status == 503:
-        headers["Retry-After"] = "1"
+    if shown.retry_after_s is not None:
+        headers["Retry-After"] = str(shown.retry_after_s)
     return JSONResponse(_body(request, shown), status_code=shown.status, headers=headers)
 
 

@@ -1,16 +1,18 @@
 """v1's upload in one step: a multipart form with the file and what is said about it."""
 
+import hashlib
 import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, cast
 
-from fastapi import Request
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BeforeValidator, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from vocafuse_server.core.errors import InvalidField, MissingField
 from vocafuse_server.dialects.context import Context, Session
+from vocafuse_server.dialects.idempotency import OncePerKey, digest_of
 from vocafuse_server.dialects.routing import NoteWriter
 from vocafuse_server.dialects.v1.fields import Language, ShortText
 from vocafuse_server.dialects.v1.schemas import NoteDetail, RequestBody, note_detail
@@ -58,8 +60,13 @@ class UploadFields(RequestBody):
 
 
 async def upload_in_one_step(
-    request: Request, session: Session, context: Context, caller: NoteWriter, words: Spelling
-) -> NoteDetail:
+    request: Request,
+    session: Session,
+    context: Context,
+    caller: NoteWriter,
+    words: Spelling,
+    once: OncePerKey,
+) -> Response:
     """Upload a recording in one request; its transcription starts by itself."""
     async with request.form(max_files=1, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES) as form:
         file, fields = _parts(form)
@@ -77,12 +84,17 @@ async def upload_in_one_step(
             user_agent=request.headers.get("user-agent"),
         )
         limit = context.settings.max_upload_bytes
-        async with received_audio(context.objects, _chunks(file), max_bytes=limit) as audio:
-            note = await service.create_note(session, new, now=context.clock())
-            note = await service.finish_upload(
-                session, context.objects, context.queue, note_id=note.id, audio=audio, now=context.clock()
-            )
-    return note_detail(note, words, bucket=context.objects.bucket)
+        content = _FileContent(file)
+        async with received_audio(context.objects, content, max_bytes=limit) as audio:
+
+            async def create() -> NoteDetail:
+                note = await service.create_note(session, new, now=context.clock())
+                note = await service.finish_upload(
+                    session, context.objects, context.queue, note_id=note.id, audio=audio, now=context.clock()
+                )
+                return note_detail(note, words, bucket=context.objects.bucket)
+
+            return await once.answer(session, create, body_digest=_form_digest(form, content))
 
 
 def _parts(form: FormData) -> tuple[UploadFile, UploadFields]:
@@ -118,6 +130,28 @@ def _tags(text: str | None) -> dict[str, str] | None:
     return check_custom_tags(cast("dict[str, object]", tags)) or None
 
 
-async def _chunks(file: UploadFile) -> AsyncIterator[bytes]:
-    while chunk := await file.read(_CHUNK_BYTES):
-        yield chunk
+class _FileContent:
+    """Passes the bytes of a file on while it makes their digest."""
+
+    def __init__(self, file: UploadFile) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while chunk := await self._file.read(_CHUNK_BYTES):
+            self._digest.update(chunk)
+            yield chunk
+
+    def digest(self) -> bytes:
+        """SHA-256 of what has been passed on."""
+        return self._digest.digest()
+
+
+def _form_digest(form: FormData, content: _FileContent) -> bytes:
+    """What tells this form from others. Not its raw bytes: clients choose a new boundary for each try."""
+    texts = [
+        (name, value if isinstance(value, str) else value.filename or "")
+        for name, value in form.multi_items()
+    ]
+    parts = [part.encode("utf-8", "surrogatepass") for pair in sorted(texts) for part in pair]
+    return digest_of([*parts, content.digest()])

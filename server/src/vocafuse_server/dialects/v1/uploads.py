@@ -11,6 +11,7 @@ from vocafuse_server.accounts.errors import InvalidToken, TokenExpired
 from vocafuse_server.core.errors import PayloadTooLarge
 from vocafuse_server.core.ids import NoteId
 from vocafuse_server.dialects.context import AppContext, Context, Session
+from vocafuse_server.dialects.idempotency import REPLAYABLE, OncePerKey
 from vocafuse_server.dialects.routing import AuthenticatedRoute, NoteWriter
 from vocafuse_server.dialects.v1.ids import parse_note_id
 from vocafuse_server.dialects.v1.responses import errors
@@ -20,6 +21,7 @@ from vocafuse_server.dialects.v1.vocabulary import VOICENOTES
 from vocafuse_server.notes import service
 from vocafuse_server.notes.errors import UploadInterrupted
 from vocafuse_server.notes.intake import received_audio
+from vocafuse_server.notes.models import Note
 from vocafuse_server.notes.tags import check_custom_tags
 from vocafuse_server.storage.upload_urls import UrlCheck
 
@@ -28,15 +30,33 @@ router = APIRouter(route_class=AuthenticatedRoute, tags=["uploads"])
 signed_router = APIRouter(tags=["uploads"])
 
 
-@router.post("/v1/upload", status_code=201, responses=errors(400, 401, 403, 413))
+@router.post(
+    "/v1/upload",
+    status_code=201,
+    response_model=UploadResponse,
+    responses={**REPLAYABLE, **errors(400, 401, 403, 409, 413)},
+)
 async def create_upload(
-    body: UploadRequest, request: Request, session: Session, context: Context, caller: NoteWriter
-) -> UploadResponse:
+    body: UploadRequest,
+    request: Request,
+    session: Session,
+    context: Context,
+    caller: NoteWriter,
+    once: OncePerKey,
+) -> Response:
     """Announce a recording, and get the signed URL to PUT its bytes to."""
     if body.file_size is not None and body.file_size > context.settings.max_upload_bytes:
         raise PayloadTooLarge(context.settings.max_upload_bytes)
     new = _new_note(body, request, caller)
-    note = await service.create_note(session, new, now=context.clock())
+
+    async def create() -> UploadResponse:
+        note = await service.create_note(session, new, now=context.clock())
+        return _upload_response(note, request, context)
+
+    return await once.answer(session, create)
+
+
+def _upload_response(note: Note, request: Request, context: AppContext) -> UploadResponse:
     base_url = public_base(request, context)
     lifetime = timedelta(seconds=context.settings.upload_url_seconds)
     query = context.upload_url_signer.query(note.id, now=context.clock(), lifetime=lifetime)

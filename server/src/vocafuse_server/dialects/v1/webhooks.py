@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from vocafuse_server.core.pages import DEFAULT_LIMIT, PageRequest
 from vocafuse_server.dialects.context import Context, Session
+from vocafuse_server.dialects.idempotency import REPLAYABLE, OncePerKey
 from vocafuse_server.dialects.routing import AuthenticatedRoute, WebhookReader, WebhookWriter
 from vocafuse_server.dialects.v1.fields import PageLimit, PageNumber
 from vocafuse_server.dialects.v1.ids import parse_webhook_id
@@ -19,21 +20,30 @@ PATH = "/v1/webhooks"
 router = APIRouter(prefix=PATH, route_class=AuthenticatedRoute, tags=["webhooks"])
 
 
-@router.post("", status_code=201, response_model=WebhookCreated, responses=errors(400, 401, 403, 409, 413))
+@router.post(
+    "",
+    status_code=201,
+    response_model=WebhookCreated,
+    responses={**REPLAYABLE, **errors(400, 401, 403, 409, 413)},
+)
 async def create_webhook(
-    body: WebhookRequest, session: Session, context: Context, caller: WebhookWriter
-) -> dict[str, Any]:
+    body: WebhookRequest, session: Session, context: Context, caller: WebhookWriter, once: OncePerKey
+) -> Response:
     """Subscribe a URL to events. The answer holds the secret, this once."""
     await service.check_url(context.guard, body.url)
-    webhook = await service.create_webhook(
-        session,
-        caller.tenant_id,
-        url=body.url,
-        events=body.events,
-        secret=body.secret,
-        now=context.clock(),
-    )
-    return webhook_body(webhook)
+
+    async def create() -> WebhookCreated:
+        webhook = await service.create_webhook(
+            session,
+            caller.tenant_id,
+            url=body.url,
+            events=body.events,
+            secret=body.secret,
+            now=context.clock(),
+        )
+        return WebhookCreated(**webhook_body(webhook))
+
+    return await once.answer(session, create)
 
 
 @router.get(

@@ -1,0 +1,1 @@
+"""Requests that may come twice and take effect once."""
