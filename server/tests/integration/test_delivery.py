@@ -1,5 +1,6 @@
 """Deliveries to a real listener: signed, recorded, tried again, given up."""
 
+import asyncio
 import json
 import random
 from collections.abc import AsyncIterator
@@ -8,8 +9,10 @@ from ipaddress import ip_network
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 from support.app import Account, SettableClock
 from support.listener import Listener
+from support.locks import process_waiting_in
 from support.metrics import Scrape
 
 from vocafuse import RequestValidator
@@ -19,8 +22,23 @@ from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.storage.outbound import AddressGuard, GuardedClient
 from vocafuse_server.webhooks.delivery import DeliveryContext, deliver
 from vocafuse_server.webhooks.events import EventKind, Noun
-from vocafuse_server.webhooks.models import Delivery, DeliveryAttempt, DeliveryStatus, Webhook
-from vocafuse_server.webhooks.service import announce, create_webhook, delete_webhook
+from vocafuse_server.webhooks.models import (
+    Delivery,
+    DeliveryAttempt,
+    DeliveryStatus,
+    Webhook,
+    WebhookStatus,
+)
+from vocafuse_server.webhooks.queries import webhooks_to_tell
+from vocafuse_server.webhooks.service import (
+    WebhookChanges,
+    announce,
+    create_webhook,
+    delete_webhook,
+    rotate_secret,
+    update_webhook,
+)
+from vocafuse_server.webhooks.signing import standard_signature
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 DELAYS_S = (5.0, 30.0)
@@ -40,20 +58,25 @@ def context(database: Database, client: GuardedClient, clock: SettableClock) -> 
     )
 
 
+async def tell(session: AsyncSession, context: DeliveryContext, account: Account) -> None:
+    """Announce a transcribed note to the tenant's webhooks."""
+    await announce(
+        session,
+        context.queue,
+        tenant_id=account.id,
+        kind=EventKind.TRANSCRIBED,
+        payloads={noun: {noun.value: {"text": "schön"}} for noun in Noun},
+        now=context.clock(),
+    )
+
+
 async def announced(context: DeliveryContext, account: Account, url: str) -> tuple[Webhook, DeliveryId]:
     """A webhook and one delivery on its way to it."""
     async with context.database.transaction() as session:
         webhook = await create_webhook(
             session, account.id, url=url, events=["voicenote.transcribed"], secret=None, now=context.clock()
         )
-        await announce(
-            session,
-            context.queue,
-            tenant_id=account.id,
-            kind=EventKind.TRANSCRIBED,
-            payloads={noun: {noun.value: {"text": "schön"}} for noun in Noun},
-            now=context.clock(),
-        )
+        await tell(session, context, account)
     async with context.database.transaction() as session:
         delivery_id = await session.scalar(select(Delivery.id))
     assert delivery_id is not None
@@ -154,6 +177,74 @@ async def test_an_address_that_turned_private_is_not_called(
     await strict.close()
     assert listener.received.empty()
     assert (await state(context))[2] == [(None, "the URL leads to a private or reserved address")]
+
+
+async def test_replaced_secrets_sign_for_a_day(
+    context: DeliveryContext, account: Account, listener: Listener, clock: SettableClock
+) -> None:
+    webhook, delivery_id = await announced(context, account, listener.url)
+    first = webhook.secret
+    newer: list[str] = []
+    for _ in range(2):
+        async with context.database.transaction() as session:
+            rotated = await rotate_secret(session, account.id, webhook.id, secret=None, now=clock())
+        newer.insert(0, rotated.secret)
+        clock.advance(timedelta(hours=1))
+    for hours, signing in ((0, [*newer, first]), (22, newer), (1, newer[:1])):
+        clock.advance(timedelta(hours=hours))
+        listener.answers.put(500)
+        await deliver(context, delivery_id)
+        received = listener.next()
+        assert RequestValidator(newer[0]).validate(received.body, received.headers["X-VocaFuse-Signature"])
+        assert received.headers["webhook-signature"].split(" ") == [
+            standard_signature(
+                secret, received.body, message_id=str(delivery_id), timestamp=int(clock().timestamp())
+            )
+            for secret in signing
+        ]
+
+
+async def test_a_disabled_webhook_gets_nothing_more(
+    context: DeliveryContext, account: Account, listener: Listener
+) -> None:
+    webhook, delivery_id = await announced(context, account, listener.url)
+    async with context.database.transaction() as session:
+        changes = WebhookChanges(status=WebhookStatus.DISABLED)
+        await update_webhook(session, account.id, webhook.id, changes, now=context.clock())
+    await deliver(context, delivery_id)
+    assert listener.received.empty()
+    assert await state(context) == (DeliveryStatus.FAILED, 0, [])
+
+
+async def test_a_changed_url_gets_what_was_on_its_way(
+    context: DeliveryContext, account: Account, listener: Listener
+) -> None:
+    webhook, delivery_id = await announced(context, account, "http://127.0.0.1:9/")
+    await deliver(context, delivery_id)
+    async with context.database.transaction() as session:
+        changes = WebhookChanges(url=listener.url)
+        await update_webhook(session, account.id, webhook.id, changes, now=context.clock())
+    await deliver(context, delivery_id)
+    assert listener.next().headers["X-VocaFuse-Delivery-ID"] == str(delivery_id)
+
+
+async def test_a_webhook_deleted_while_it_is_told_breaks_nothing(
+    context: DeliveryContext, account: Account
+) -> None:
+    webhook, _ = await announced(context, account, "http://127.0.0.1:9/")
+
+    async def delete() -> None:
+        async with context.database.transaction() as session:
+            await delete_webhook(session, account.id, webhook.id)
+
+    async with context.database.transaction() as session:
+        await webhooks_to_tell(session, account.id, ["voicenote.transcribed"])
+        deleting = asyncio.create_task(delete())
+        await process_waiting_in(context.database, "DELETE FROM webhooks")
+        await tell(session, context, account)
+    await deleting
+    async with context.database.transaction() as session:
+        assert (await session.scalars(select(Delivery.id))).all() == []
 
 
 async def test_a_deleted_webhook_gets_nothing_more(

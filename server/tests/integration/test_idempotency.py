@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from support.app import Account, Api, SettableClock, running_app
 from support.clips import AUDIO
+from support.locks import process_waiting_in
 
 from vocafuse_server.core.clock import utc_now
 from vocafuse_server.core.database import Database
@@ -199,17 +200,10 @@ async def test_a_failed_request_does_not_use_its_key_up(
 async def test_a_request_that_dies_in_the_middle_does_not_use_its_key_up(
     api: Api, account: Account, database: Database
 ) -> None:
-    waiting = text(
-        "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'INSERT INTO notes%'"
-    )
     async with database.transaction() as session:  # stops the request once it has claimed its key
         await session.execute(text("LOCK TABLE notes IN ACCESS EXCLUSIVE MODE"))
         dying = asyncio.create_task(announce(api, account.headers, "a"))
-        process = None
-        while process is None:
-            assert not dying.done()
-            async with database.transaction() as onlooker:
-                process = await onlooker.scalar(waiting)
+        process = await process_waiting_in(database, "INSERT INTO notes")
         await session.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": process})
         assert (await dying).status_code == 503
     assert await count(database, "notes") == 0

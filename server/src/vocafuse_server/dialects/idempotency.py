@@ -19,17 +19,6 @@ KEY_HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotent-Replayed"
 MAX_KEY_LENGTH = 255
 
-REPLAYABLE: dict[int | str, dict[str, Any]] = {
-    201: {
-        "headers": {
-            REPLAYED_HEADER: {
-                "description": "`true` when this is the answer to an earlier call with the same key",
-                "schema": {"type": "string", "const": "true"},
-            }
-        }
-    }
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Once:
@@ -92,6 +81,15 @@ def _once(
     ] = None,
 ) -> Once:
     return Once(key, request, context.clock)
+
+
+def replayable(status: int) -> dict[int | str, dict[str, Any]]:
+    """FastAPI's `responses` for the success of a route that takes keys."""
+    header = {
+        "description": "`true` when this is the answer to an earlier call with the same key",
+        "schema": {"type": "string", "const": "true"},
+    }
+    return {status: {"headers": {REPLAYED_HEADER: header}}}
 
 
 OncePerKey = Annotated[Once, Depends(_once)]

@@ -18,6 +18,7 @@ from vocafuse_server.storage.outbound import GuardedClient, OutboundError
 from vocafuse_server.webhooks import queries
 from vocafuse_server.webhooks.models import DeliveryAttempt, DeliveryStatus
 from vocafuse_server.webhooks.retry import next_delay
+from vocafuse_server.webhooks.rotation import Secrets
 from vocafuse_server.webhooks.signing import delivery_headers
 
 log = get_logger(__name__)
@@ -100,9 +101,9 @@ async def _prepare(context: DeliveryContext, delivery_id: DeliveryId) -> _Prepar
             return None
         delivery, webhook = found
         body = delivery.payload.encode()
-        headers = delivery_headers(
-            webhook.secret, body, delivery_id=str(delivery.id), event=delivery.event, now=context.clock()
-        )
+        now = context.clock()
+        secrets = Secrets(webhook.secret, webhook.old_secrets).signing(now)
+        headers = delivery_headers(secrets, body, delivery_id=str(delivery.id), event=delivery.event, now=now)
         return _Prepared(delivery.attempts + 1, webhook.url, delivery.event, headers, body)
 
 

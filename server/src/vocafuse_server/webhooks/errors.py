@@ -11,3 +11,7 @@ class WebhookNotFound(NotFound):
 
 class WebhookExists(Conflict):
     default_message = "There is a webhook for this URL already."
+
+
+class TooManyRotations(Conflict):
+    default_message = "The secret has been replaced too often within 24 hours. Try again tomorrow."

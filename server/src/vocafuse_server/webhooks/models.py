@@ -3,10 +3,10 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Identity, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from vocafuse_server.core.database import Base
+from vocafuse_server.core.database import Base, JsonObject
 from vocafuse_server.core.ids import DeliveryId, TenantId, WebhookId
 
 
@@ -32,6 +32,8 @@ class Webhook(Base):
     url: Mapped[str]
     events: Mapped[list[str]]
     secret: Mapped[str]
+    old_secrets: Mapped[list[JsonObject]] = mapped_column(server_default=text("'[]'::json"))
+    """Each `secret` that was replaced, newest first, and `until` when it signs, in epoch seconds."""
     status: Mapped[WebhookStatus]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

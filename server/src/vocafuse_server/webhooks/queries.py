@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vocafuse_server.core.ids import DeliveryId, TenantId, WebhookId
@@ -25,6 +26,34 @@ async def insert_webhook(session: AsyncSession, values: Mapping[str, object]) ->
         .values(**values)
         .on_conflict_do_nothing(index_elements=["tenant_id", "url"])
         .returning(Webhook)
+    )
+
+
+async def lock_webhook(session: AsyncSession, tenant_id: TenantId, webhook_id: WebhookId) -> Webhook | None:
+    """One webhook, locked against another change until the transaction ends."""
+    return await session.scalar(
+        select(Webhook).where(Webhook.id == webhook_id, Webhook.tenant_id == tenant_id).with_for_update()
+    )
+
+
+async def update_webhook(
+    session: AsyncSession, webhook_id: WebhookId, values: Mapping[str, object]
+) -> Webhook | None:
+    """The changed webhook; None, and nothing done, if the tenant has another one for the new URL."""
+    statement = update(Webhook).where(Webhook.id == webhook_id).values(**values).returning(Webhook)
+    try:
+        async with session.begin_nested():
+            return await session.scalar(statement, execution_options={"populate_existing": True})
+    except IntegrityError:
+        return None
+
+
+async def end_deliveries(session: AsyncSession, webhook_id: WebhookId, *, now: datetime) -> None:
+    """pending -> failed, for all of a webhook."""
+    await session.execute(
+        update(Delivery)
+        .where(Delivery.webhook_id == webhook_id, Delivery.status == DeliveryStatus.PENDING)
+        .values(status=DeliveryStatus.FAILED, updated_at=now)
     )
 
 
@@ -49,13 +78,18 @@ async def delete_webhook(session: AsyncSession, tenant_id: TenantId, webhook_id:
 
 
 async def webhooks_to_tell(session: AsyncSession, tenant_id: TenantId, events: list[str]) -> list[Webhook]:
-    """The active webhooks of the tenant that listen to any of these event names."""
+    """The active webhooks of the tenant that listen to any of these event names.
+
+    None of them can be deleted before the transaction ends, or its deliveries would belong to nothing.
+    """
     found = await session.scalars(
-        select(Webhook).where(
+        select(Webhook)
+        .where(
             Webhook.tenant_id == tenant_id,
             Webhook.status == WebhookStatus.ACTIVE,
             Webhook.events.overlap(events),
         )
+        .with_for_update(read=True, key_share=True)
     )
     return list(found)
 

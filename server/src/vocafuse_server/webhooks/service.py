@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,6 +15,7 @@ from vocafuse_server.webhooks import queries
 from vocafuse_server.webhooks.errors import WebhookExists, WebhookNotFound
 from vocafuse_server.webhooks.events import EVENT_NAMES, EventKind, Noun, parse_events
 from vocafuse_server.webhooks.models import Delivery, DeliveryStatus, Webhook, WebhookStatus
+from vocafuse_server.webhooks.rotation import Secrets
 from vocafuse_server.webhooks.signing import new_secret
 
 MAX_URL_LENGTH = 2048
@@ -66,6 +68,68 @@ async def create_webhook(
     return webhook
 
 
+@dataclass(frozen=True, slots=True)
+class WebhookChanges:
+    """What shall be otherwise about a webhook; what is None stays. The URL has been checked."""
+
+    url: str | None = None
+    events: list[str] | None = None
+    status: WebhookStatus | None = None
+    secret: str | None = None
+
+
+async def update_webhook(
+    session: AsyncSession,
+    tenant_id: TenantId,
+    webhook_id: WebhookId | None,
+    changes: WebhookChanges,
+    *,
+    now: datetime,
+) -> Webhook:
+    """Change a webhook. Disabling it ends the deliveries that are on their way.
+
+    Raises:
+        WebhookNotFound: The tenant has none with this id.
+        InvalidField: The events are not acceptable.
+        WebhookExists: The tenant has another one for the new URL.
+        TooManyRotations: The secret was replaced too often.
+    """
+    webhook = await _lock_webhook(session, tenant_id, webhook_id)
+    values: dict[str, object] = {"updated_at": now}
+    if changes.url is not None:
+        values["url"] = changes.url
+    if changes.events is not None:
+        values["events"] = parse_events(changes.events)
+    if changes.status is not None:
+        values["status"] = changes.status
+    if changes.secret is not None:
+        values |= _with_secret(webhook, changes.secret, now=now)
+    changed = await queries.update_webhook(session, webhook.id, values)
+    if changed is None:
+        raise WebhookExists
+    if changed.status is WebhookStatus.DISABLED:
+        await queries.end_deliveries(session, webhook.id, now=now)
+    return changed
+
+
+async def rotate_secret(
+    session: AsyncSession,
+    tenant_id: TenantId,
+    webhook_id: WebhookId | None,
+    *,
+    secret: str | None,
+    now: datetime,
+) -> Webhook:
+    """Replace a webhook's secret, by a new random one if none is given.
+
+    Raises:
+        WebhookNotFound: The tenant has none with this id.
+        TooManyRotations: The secret was replaced too often.
+    """
+    changes = WebhookChanges(secret=secret or new_secret())
+    return await update_webhook(session, tenant_id, webhook_id, changes, now=now)
+
+
 async def get_webhook(session: AsyncSession, tenant_id: TenantId, webhook_id: WebhookId | None) -> Webhook:
     """One webhook of the tenant.
 
@@ -86,6 +150,18 @@ async def delete_webhook(session: AsyncSession, tenant_id: TenantId, webhook_id:
     """
     if webhook_id is None or not await queries.delete_webhook(session, tenant_id, webhook_id):
         raise WebhookNotFound
+
+
+async def _lock_webhook(session: AsyncSession, tenant_id: TenantId, webhook_id: WebhookId | None) -> Webhook:
+    found = webhook_id and await queries.lock_webhook(session, tenant_id, webhook_id)
+    if not found:
+        raise WebhookNotFound
+    return found
+
+
+def _with_secret(webhook: Webhook, secret: str, *, now: datetime) -> dict[str, object]:
+    secrets = Secrets(webhook.secret, webhook.old_secrets).replaced_by(secret, now)
+    return {"secret": secrets.current, "old_secrets": secrets.old}
 
 
 async def announce(

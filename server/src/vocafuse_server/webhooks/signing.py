@@ -10,6 +10,7 @@ import binascii
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 
 _PREFIX = "whsec_"
@@ -32,19 +33,28 @@ def standard_signature(secret: str, body: bytes, *, message_id: str, timestamp: 
 
 
 def delivery_headers(
-    secret: str, body: bytes, *, delivery_id: str, event: str, now: datetime
+    signing_secrets: Sequence[str], body: bytes, *, delivery_id: str, event: str, now: datetime
 ) -> dict[str, str]:
-    """All headers of one attempt at a delivery; the id is the same for every attempt."""
+    """All headers of one attempt at a delivery; the id is the same for every attempt.
+
+    Args:
+        signing_secrets: The endpoint's secret, and those it replaced that still sign. The published
+            header has room for one signature; the other one carries all.
+    """
     timestamp = int(now.timestamp())
+    signatures = (
+        standard_signature(secret, body, message_id=delivery_id, timestamp=timestamp)
+        for secret in signing_secrets
+    )
     return {
         "Content-Type": "application/json",
         "User-Agent": "VocaFuse-Webhooks/1",
-        "X-VocaFuse-Signature": body_signature(secret, body),
+        "X-VocaFuse-Signature": body_signature(signing_secrets[0], body),
         "X-VocaFuse-Delivery-ID": delivery_id,
         "X-VocaFuse-Event": event,
         "webhook-id": delivery_id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": standard_signature(secret, body, message_id=delivery_id, timestamp=timestamp),
+        "webhook-signature": " ".join(signatures),
     }
 
 

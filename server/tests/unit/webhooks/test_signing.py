@@ -47,7 +47,7 @@ def test_a_new_secret_has_256_random_bits() -> None:
 
 
 def test_no_header_makes_old_clients_sign_another_string() -> None:
-    headers = delivery_headers("s", b"{}", delivery_id="d", event="voicenote.created", now=NOON)
+    headers = delivery_headers(["s"], b"{}", delivery_id="d", event="voicenote.created", now=NOON)
     assert "X-VocaFuse-Timestamp" not in headers
     assert headers["webhook-id"] == headers["X-VocaFuse-Delivery-ID"] == "d"
     assert headers["webhook-timestamp"] == str(int(NOON.timestamp()))

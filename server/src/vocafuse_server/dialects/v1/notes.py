@@ -8,7 +8,7 @@ from fastapi.responses import StreamingResponse
 from vocafuse_server.core.errors import InvalidField
 from vocafuse_server.core.pages import DEFAULT_LIMIT, PageRequest
 from vocafuse_server.dialects.context import Context, Session
-from vocafuse_server.dialects.idempotency import REPLAYABLE
+from vocafuse_server.dialects.idempotency import replayable
 from vocafuse_server.dialects.routing import AuthenticatedRoute, NoteReader, NoteWriter, UploadRoute
 from vocafuse_server.dialects.v1.audio import AUDIO_RESPONSES, get_audio
 from vocafuse_server.dialects.v1.fields import PageLimit, PageNumber, ShortText, parse_before, parse_from
@@ -52,7 +52,7 @@ def notes_router(words: Vocabulary) -> APIRouter:
         route_class_override=UploadRoute,
         status_code=201,
         response_model=NoteDetail,
-        responses={**REPLAYABLE, **errors(400, 401, 403, 409, 413)},
+        responses={**replayable(201), **errors(400, 401, 403, 409, 413)},
         openapi_extra=UPLOAD_FORM,
     )
     router.add_api_route("/{note_id}", get_note, response_model=NoteDetail, responses=errors(401, 403, 404))

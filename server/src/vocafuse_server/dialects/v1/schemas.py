@@ -24,7 +24,6 @@ from vocafuse_server.dialects.v1.fields import (
 from vocafuse_server.dialects.v1.vocabulary import Vocabulary
 from vocafuse_server.notes.models import Note, NoteStatus, TranscriptionRow
 from vocafuse_server.transcription.languages import language_name
-from vocafuse_server.webhooks.models import Webhook
 
 
 class RequestBody(BaseModel):
@@ -160,35 +159,6 @@ def transcription_model(name: str, foreign_key: str) -> type[BaseModel]:
     return create_model(name, **fields)
 
 
-class WebhookRequest(RequestBody):
-    url: Annotated[str, Field(min_length=1)]
-    events: list[str]
-    secret: ShortText | None = None
-
-
-class WebhookBody(BaseModel):
-    id: str
-    url: str
-    events: list[str]
-    status: str
-    created_at: str
-    updated_at: str
-    uri: str
-
-
-class WebhookCreated(BaseModel):
-    """The one answer that shows the secret."""
-
-    id: str
-    url: str
-    events: list[str]
-    secret: str
-    status: str
-    created_at: str
-    updated_at: str
-    uri: str
-
-
 def note_body(note: Note, words: Vocabulary, *, bucket: str) -> NoteBody:
     """A note as lists show it."""
     return NoteBody(**_note_fields(note, words, bucket))
@@ -249,18 +219,4 @@ def transcription_body(row: TranscriptionRow, words: Vocabulary) -> dict[str, ob
         "created_at": wire_time(row.created_at),
         "updated_at": wire_time(row.updated_at),
         "uri": words.transcription_uri(row.note_id),
-    }
-
-
-def webhook_body(webhook: Webhook) -> dict[str, Any]:
-    """A webhook on the wire, with the secret; `WebhookBody` leaves it out."""
-    return {
-        "id": str(webhook.id),
-        "url": webhook.url,
-        "events": webhook.events,
-        "secret": webhook.secret,
-        "status": webhook.status.value,
-        "created_at": wire_time(webhook.created_at),
-        "updated_at": wire_time(webhook.updated_at),
-        "uri": f"/v1/webhooks/{webhook.id}",
     }

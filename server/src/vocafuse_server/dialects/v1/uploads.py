@@ -11,7 +11,7 @@ from vocafuse_server.accounts.errors import InvalidToken, TokenExpired
 from vocafuse_server.core.errors import PayloadTooLarge
 from vocafuse_server.core.ids import NoteId
 from vocafuse_server.dialects.context import AppContext, Context, Session
-from vocafuse_server.dialects.idempotency import REPLAYABLE, OncePerKey
+from vocafuse_server.dialects.idempotency import OncePerKey, replayable
 from vocafuse_server.dialects.routing import AuthenticatedRoute, NoteWriter
 from vocafuse_server.dialects.v1.ids import parse_note_id
 from vocafuse_server.dialects.v1.responses import errors
@@ -34,7 +34,7 @@ signed_router = APIRouter(tags=["uploads"])
     "/v1/upload",
     status_code=201,
     response_model=UploadResponse,
-    responses={**REPLAYABLE, **errors(400, 401, 403, 409, 413)},
+    responses={**replayable(201), **errors(400, 401, 403, 409, 413)},
 )
 async def create_upload(
     body: UploadRequest,

@@ -1,18 +1,26 @@
-"""v1's webhooks: create, list, get, delete."""
+"""v1's webhooks: create, list, get, update, rotate the secret, delete."""
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
+from vocafuse_server.core.errors import InvalidRequest
 from vocafuse_server.core.pages import DEFAULT_LIMIT, PageRequest
 from vocafuse_server.dialects.context import Context, Session
-from vocafuse_server.dialects.idempotency import REPLAYABLE, OncePerKey
+from vocafuse_server.dialects.idempotency import OncePerKey, replayable
 from vocafuse_server.dialects.routing import AuthenticatedRoute, WebhookReader, WebhookWriter
 from vocafuse_server.dialects.v1.fields import PageLimit, PageNumber
 from vocafuse_server.dialects.v1.ids import parse_webhook_id
 from vocafuse_server.dialects.v1.pages import page_body, page_model
 from vocafuse_server.dialects.v1.responses import errors
-from vocafuse_server.dialects.v1.schemas import WebhookBody, WebhookCreated, WebhookRequest, webhook_body
+from vocafuse_server.dialects.v1.webhook_bodies import (
+    SecretRequest,
+    WebhookBody,
+    WebhookCreated,
+    WebhookRequest,
+    WebhookUpdate,
+    webhook_body,
+)
 from vocafuse_server.webhooks import queries, service
 from vocafuse_server.webhooks.models import WebhookStatus
 
@@ -24,7 +32,7 @@ router = APIRouter(prefix=PATH, route_class=AuthenticatedRoute, tags=["webhooks"
     "",
     status_code=201,
     response_model=WebhookCreated,
-    responses={**REPLAYABLE, **errors(400, 401, 403, 409, 413)},
+    responses={**replayable(201), **errors(400, 401, 403, 409, 413)},
 )
 async def create_webhook(
     body: WebhookRequest, session: Session, context: Context, caller: WebhookWriter, once: OncePerKey
@@ -73,6 +81,54 @@ async def list_webhooks(
 async def get_webhook(webhook_id: str, session: Session, caller: WebhookReader) -> dict[str, Any]:
     """Get one webhook."""
     return webhook_body(await service.get_webhook(session, caller.tenant_id, parse_webhook_id(webhook_id)))
+
+
+@router.put("/{webhook_id}", response_model=WebhookBody, responses=errors(400, 401, 403, 404, 409, 413))
+async def update_webhook(
+    webhook_id: str, body: WebhookUpdate, session: Session, context: Context, caller: WebhookWriter
+) -> dict[str, Any]:
+    """Change a webhook's URL, events, status or secret. What was on its way goes to the new URL.
+
+    Disabled, it gets nothing, and what was on its way ends as failed.
+    """
+    changes = service.WebhookChanges(body.url, body.events, body.status, body.secret)
+    if changes == service.WebhookChanges():
+        raise InvalidRequest("Name what shall change: url, events, status or secret.")
+    if body.url is not None:
+        await service.check_url(context.guard, body.url)
+    known_id = parse_webhook_id(webhook_id)
+    return webhook_body(
+        await service.update_webhook(session, caller.tenant_id, known_id, changes, now=context.clock())
+    )
+
+
+@router.post(
+    "/{webhook_id}/rotate-secret",
+    response_model=WebhookCreated,
+    responses={**replayable(200), **errors(400, 401, 403, 404, 409, 413)},
+)
+async def rotate_secret(
+    webhook_id: str,
+    session: Session,
+    context: Context,
+    caller: WebhookWriter,
+    once: OncePerKey,
+    body: SecretRequest | None = None,
+) -> Response:
+    """Replace the secret; the answer holds the new one, this once.
+
+    From now on `X-VocaFuse-Signature` is made with the new secret. `webhook-signature` carries a
+    signature by the old one as well, for 24 hours.
+    """
+    known_id, secret = parse_webhook_id(webhook_id), body.secret if body else None
+
+    async def rotate() -> WebhookCreated:
+        webhook = await service.rotate_secret(
+            session, caller.tenant_id, known_id, secret=secret, now=context.clock()
+        )
+        return WebhookCreated(**webhook_body(webhook))
+
+    return await once.answer(session, rotate, status=200)
 
 
 @router.delete("/{webhook_id}", status_code=204, responses=errors(401, 403, 404))

@@ -1,4 +1,4 @@
-"""Idempotency keys."""
+"""Idempotency keys; webhooks whose secrets are replaced."""
 
 from collections.abc import Sequence
 
@@ -30,7 +30,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "identity", "key", name=op.f("pk_idempotency_keys")),
     )
     op.create_index(op.f("ix_idempotency_keys_created_at"), "idempotency_keys", ["created_at"], unique=False)
+    op.add_column(
+        "webhooks",
+        sa.Column("old_secrets", sa.JSON(), server_default=sa.text("'[]'::json"), nullable=False),
+    )
 
 
 def downgrade() -> None:
+    op.drop_column("webhooks", "old_secrets")
     op.drop_table("idempotency_keys")
