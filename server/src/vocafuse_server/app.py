@@ -27,7 +27,7 @@ from vocafuse_server.dialects.context import AppContext
 from vocafuse_server.dialects.figures import DatabaseReader
 from vocafuse_server.dialects.idempotency import REPLAYED_HEADER, replay
 from vocafuse_server.dialects.request_log import CrashAnswer, RequestLog
-from vocafuse_server.dialects.v1 import errors, notes, tokens, uploads, webhooks
+from vocafuse_server.dialects.v1 import deliveries, errors, notes, tokens, uploads, webhooks
 from vocafuse_server.dialects.v1.vocabulary import RECORDINGS, VOICENOTES
 from vocafuse_server.idempotency.errors import AnsweredBefore
 from vocafuse_server.storage.objects import open_objects
@@ -94,7 +94,10 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    for router in (tokens.router, uploads.router, uploads.signed_router, webhooks.router, operations.router):
+    for router in (
+        *(tokens.router, uploads.router, uploads.signed_router),
+        *(webhooks.router, deliveries.router, operations.router),
+    ):
         app.include_router(router)
     for vocabulary in (VOICENOTES, RECORDINGS):
         app.include_router(notes.notes_router(vocabulary))

@@ -5,6 +5,7 @@ import signal
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
+from datetime import timedelta
 
 from procrastinate import App
 
@@ -114,7 +115,7 @@ async def _contexts(settings: Settings, database_url: str) -> AsyncGenerator[Job
                 retry_delays_s=settings.webhook_retry_seconds,
                 metrics=metrics,
             ),
-            maintenance=MaintenanceContext(database),
+            maintenance=MaintenanceContext(database, timedelta(days=settings.webhook_log_days)),
         )
 
 

@@ -17,7 +17,7 @@ from support.metrics import Scrape
 
 from vocafuse import RequestValidator
 from vocafuse_server.core.database import Database
-from vocafuse_server.core.ids import DeliveryId
+from vocafuse_server.core.ids import DeliveryId, NoteId, new_uuid
 from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.storage.outbound import AddressGuard, GuardedClient
 from vocafuse_server.webhooks.delivery import DeliveryContext, deliver
@@ -29,10 +29,10 @@ from vocafuse_server.webhooks.models import (
     Webhook,
     WebhookStatus,
 )
+from vocafuse_server.webhooks.outbox import announce
 from vocafuse_server.webhooks.queries import webhooks_to_tell
 from vocafuse_server.webhooks.service import (
     WebhookChanges,
-    announce,
     create_webhook,
     delete_webhook,
     rotate_secret,
@@ -42,6 +42,7 @@ from vocafuse_server.webhooks.signing import standard_signature
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 DELAYS_S = (5.0, 30.0)
+NOTE = NoteId(new_uuid())
 
 
 @pytest.fixture
@@ -64,6 +65,7 @@ async def tell(session: AsyncSession, context: DeliveryContext, account: Account
         session,
         context.queue,
         tenant_id=account.id,
+        note_id=NOTE,
         kind=EventKind.TRANSCRIBED,
         payloads={noun: {noun.value: {"text": "schön"}} for noun in Noun},
         now=context.clock(),
@@ -106,7 +108,7 @@ async def test_a_delivery_is_signed_and_recorded(
     context: DeliveryContext, account: Account, listener: Listener
 ) -> None:
     webhook, delivery_id = await announced(context, account, listener.url)
-    await deliver(context, delivery_id)
+    await deliver(context, delivery_id, attempt=1)
     received = listener.next()
     assert RequestValidator(webhook.secret).validate(received.body, received.headers["X-VocaFuse-Signature"])
     assert received.payload == {
@@ -124,8 +126,9 @@ async def test_a_job_that_runs_twice_delivers_once(
     context: DeliveryContext, account: Account, listener: Listener
 ) -> None:
     _, delivery_id = await announced(context, account, listener.url)
-    await deliver(context, delivery_id)
-    await deliver(context, delivery_id)
+    await deliver(context, delivery_id, attempt=1)
+    await deliver(context, delivery_id, attempt=1)
+    await deliver(context, delivery_id, attempt=2)
     listener.next()
     assert listener.received.empty()
 
@@ -134,9 +137,9 @@ async def test_failures_are_tried_again_later_and_then_given_up(
     context: DeliveryContext, account: Account, listener: Listener
 ) -> None:
     _, delivery_id = await announced(context, account, listener.url)
-    for answer in (500, 301, 404):
+    for attempt, answer in enumerate((500, 301, 404), start=1):
         listener.answers.put(answer)
-        await deliver(context, delivery_id)
+        await deliver(context, delivery_id, attempt=attempt)
     assert await state(context) == (DeliveryStatus.FAILED, 3, [(500, None), (301, None), (404, None)])
     first, *retries = await scheduled(context)
     assert first is None
@@ -157,7 +160,7 @@ async def test_a_receiver_that_is_not_there_is_a_failed_attempt(
     context: DeliveryContext, account: Account
 ) -> None:
     _, delivery_id = await announced(context, account, "http://127.0.0.1:9/")
-    await deliver(context, delivery_id)
+    await deliver(context, delivery_id, attempt=1)
     status, attempts, [(code, error)] = await state(context)
     assert (status, attempts, code) == (DeliveryStatus.PENDING, 1, None)
     assert error
@@ -172,7 +175,9 @@ async def test_an_address_that_turned_private_is_not_called(
     _, delivery_id = await announced(context, account, listener.url)
     strict = GuardedClient(AddressGuard())
     await deliver(
-        DeliveryContext(context.database, context.queue, strict, 2, DELAYS_S, context.clock), delivery_id
+        DeliveryContext(context.database, context.queue, strict, 2, DELAYS_S, context.clock),
+        delivery_id,
+        attempt=1,
     )
     await strict.close()
     assert listener.received.empty()
@@ -190,10 +195,11 @@ async def test_replaced_secrets_sign_for_a_day(
             rotated = await rotate_secret(session, account.id, webhook.id, secret=None, now=clock())
         newer.insert(0, rotated.secret)
         clock.advance(timedelta(hours=1))
-    for hours, signing in ((0, [*newer, first]), (22, newer), (1, newer[:1])):
+    signers = [(0, [*newer, first]), (22, newer), (1, newer[:1])]
+    for attempt, (hours, signing) in enumerate(signers, start=1):
         clock.advance(timedelta(hours=hours))
         listener.answers.put(500)
-        await deliver(context, delivery_id)
+        await deliver(context, delivery_id, attempt=attempt)
         received = listener.next()
         assert RequestValidator(newer[0]).validate(received.body, received.headers["X-VocaFuse-Signature"])
         assert received.headers["webhook-signature"].split(" ") == [
@@ -211,7 +217,7 @@ async def test_a_disabled_webhook_gets_nothing_more(
     async with context.database.transaction() as session:
         changes = WebhookChanges(status=WebhookStatus.DISABLED)
         await update_webhook(session, account.id, webhook.id, changes, now=context.clock())
-    await deliver(context, delivery_id)
+    await deliver(context, delivery_id, attempt=1)
     assert listener.received.empty()
     assert await state(context) == (DeliveryStatus.FAILED, 0, [])
 
@@ -220,11 +226,11 @@ async def test_a_changed_url_gets_what_was_on_its_way(
     context: DeliveryContext, account: Account, listener: Listener
 ) -> None:
     webhook, delivery_id = await announced(context, account, "http://127.0.0.1:9/")
-    await deliver(context, delivery_id)
+    await deliver(context, delivery_id, attempt=1)
     async with context.database.transaction() as session:
         changes = WebhookChanges(url=listener.url)
         await update_webhook(session, account.id, webhook.id, changes, now=context.clock())
-    await deliver(context, delivery_id)
+    await deliver(context, delivery_id, attempt=2)
     assert listener.next().headers["X-VocaFuse-Delivery-ID"] == str(delivery_id)
 
 
@@ -253,7 +259,7 @@ async def test_a_deleted_webhook_gets_nothing_more(
     webhook, delivery_id = await announced(context, account, listener.url)
     async with context.database.transaction() as session:
         await delete_webhook(session, account.id, webhook.id)
-    await deliver(context, delivery_id)
+    await deliver(context, delivery_id, attempt=1)
     assert listener.received.empty()
 
 
@@ -261,7 +267,7 @@ async def test_the_payload_is_kept_as_it_is_signed(
     context: DeliveryContext, account: Account, listener: Listener
 ) -> None:
     _, delivery_id = await announced(context, account, listener.url)
-    await deliver(context, delivery_id)
+    await deliver(context, delivery_id, attempt=1)
     async with context.database.transaction() as session:
         payload = (await session.scalars(select(Delivery.payload))).one()
     received = listener.next()

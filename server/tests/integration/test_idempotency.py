@@ -162,7 +162,7 @@ async def test_a_key_is_kept_for_24_hours(
     first = await announce(api, account.headers, "a")
     clock.advance(timedelta(hours=24) - timedelta(seconds=1))
     assert_is_replay(await announce(api, account.headers, "a"), first)
-    await run_deletion(MaintenanceContext(database, clock))
+    await run_deletion(MaintenanceContext(database, timedelta(days=30), clock))
     assert await count(database, "idempotency_keys") == 1
     clock.advance(timedelta(seconds=1))
     fresh = await announce(api, account.headers, "a", file_name="another.wav")
@@ -170,7 +170,7 @@ async def test_a_key_is_kept_for_24_hours(
     assert fresh.json()["voicenote_id"] != first.json()["voicenote_id"]
     assert_is_replay(await announce(api, account.headers, "a", file_name="another.wav"), fresh)
     clock.advance(timedelta(hours=24))
-    await run_deletion(MaintenanceContext(database, clock))
+    await run_deletion(MaintenanceContext(database, timedelta(days=30), clock))
     assert await count(database, "idempotency_keys") == 0
 
 

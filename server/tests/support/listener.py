@@ -27,11 +27,17 @@ class Received:
 
 @dataclass
 class Listener:
-    """A real HTTP server that webhooks are sent to. It answers with `answers` in turn, then with 200."""
+    """A real HTTP server that webhooks are sent to. It answers with `answers` in turn, then with 200.
+
+    Attributes:
+        gate: While it is cleared, what comes is received and not answered.
+    """
 
     url: str
     received: "queue.Queue[Received]" = field(default_factory=queue.Queue)
     answers: "queue.Queue[int]" = field(default_factory=queue.Queue)
+    answer_body: bytes = b""
+    gate: threading.Event = field(default_factory=threading.Event)
 
     def next(self) -> Received:
         """The next request; fails the test if none comes."""
@@ -49,17 +55,21 @@ def listening() -> Generator[Listener]:
                 answer = found.answers.get_nowait()
             except queue.Empty:
                 answer = 200
-            self.send_response(answer)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
             found.received.put(Received(dict(self.headers.items()), body))
+            found.gate.wait()
+            self.send_response(answer)
+            self.send_header("Content-Length", str(len(found.answer_body)))
+            self.end_headers()
+            self.wfile.write(found.answer_body)
 
         def log_message(self, format: str, *args: object) -> None:
             """Quiet."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
         found = Listener(f"http://127.0.0.1:{http.server_port}/hook")
+        found.gate.set()
         thread = threading.Thread(target=http.serve_forever, daemon=True)
         thread.start()
         yield found
+        found.gate.set()
         http.shutdown()

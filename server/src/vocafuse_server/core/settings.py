@@ -159,6 +159,11 @@ class Settings(BaseSettings):
         le=65535,
         description="Port on which a worker process shows its metrics, for a fleet. Unset: none.",
     )
+    webhook_log_days: float = Field(
+        default=30,
+        gt=0,
+        description="How long a delivery and its attempts are kept once it has ended, in days.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log line written."
     )

@@ -55,8 +55,8 @@ def register_tasks(app: App, contexts: JobContexts) -> None:
     async def transcribe(job: JobContext, note_id: str) -> None:
         await run_transcription(contexts.transcribing, NoteId(UUID(note_id)), attempt=job.job.attempts + 1)
 
-    async def deliver_webhook(delivery_id: str) -> None:
-        await deliver(contexts.delivery, DeliveryId(UUID(delivery_id)))
+    async def deliver_webhook(delivery_id: str, attempt: int) -> None:
+        await deliver(contexts.delivery, DeliveryId(UUID(delivery_id)), attempt=attempt)
 
     async def delete_audio(key: str) -> None:
         await contexts.transcribing.objects.delete(key)

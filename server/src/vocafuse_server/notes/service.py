@@ -22,7 +22,8 @@ from vocafuse_server.notes.intake import ArrivedAudio
 from vocafuse_server.notes.models import Note, NoteStatus, TranscriptionRow, UploadSource
 from vocafuse_server.storage.objects import Objects
 from vocafuse_server.webhooks.events import EventKind
-from vocafuse_server.webhooks.service import announce
+from vocafuse_server.webhooks.outbox import announce
+from vocafuse_server.webhooks.queries import forget_note
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,8 @@ async def delete_note(
 ) -> None:
     """Remove a note for good: row and transcription now, the audio by a job of the same transaction.
 
+    With it goes what webhooks were told of it; what is still on its way goes once it has ended.
+
     Raises:
         NoteNotFound: This owner has none with this id.
     """
@@ -155,6 +158,7 @@ async def delete_note(
     if note is None:
         raise NoteNotFound
     await queue.enqueue(session, Task.DELETE_AUDIO, queue=Queue.MAINTENANCE, key=note.audio_key)
+    await forget_note(session, note.id)
     if note.status is not NoteStatus.CREATED:
         await _announce(session, queue, note, EventKind.DELETED, now=now)
 
@@ -214,6 +218,7 @@ async def _announce(
         session,
         queue,
         tenant_id=note.tenant_id,
+        note_id=note.id,
         kind=kind,
         payloads=note_payloads(note, kind, transcription=transcription),
         now=now,

@@ -1,4 +1,4 @@
-"""Making a delivery: prepare, send, record, and schedule the next attempt when it failed."""
+"""Making a delivery: find, send, record, and schedule the next attempt when it failed."""
 
 import random
 import time
@@ -13,15 +13,18 @@ from vocafuse_server.core.database import Database
 from vocafuse_server.core.ids import DeliveryId
 from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.metrics import DeliveryOutcome, Metrics
-from vocafuse_server.core.queue import JobQueue, Queue, Task
+from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.storage.outbound import GuardedClient, OutboundError
 from vocafuse_server.webhooks import queries
-from vocafuse_server.webhooks.models import DeliveryAttempt, DeliveryStatus
+from vocafuse_server.webhooks.models import Delivery, DeliveryAttempt, DeliveryStatus, Webhook, WebhookStatus
+from vocafuse_server.webhooks.outbox import enqueue_attempt
 from vocafuse_server.webhooks.retry import next_delay
 from vocafuse_server.webhooks.rotation import Secrets
 from vocafuse_server.webhooks.signing import delivery_headers
 
 log = get_logger(__name__)
+
+MAX_RESPONSE_CHARACTERS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +42,12 @@ class DeliveryContext:
 
 
 @dataclass(frozen=True, slots=True)
-class _Prepared:
-    """One attempt, ready to be sent."""
-
-    number: int
-    url: str
-    event: str
-    headers: dict[str, str] = field(repr=False)
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What came of an attempt: a status code or an error."""
+    """What came of an attempt: a status code with the beginning of the answer, or an error."""
 
     duration_ms: int
     status_code: int | None = None
+    response: str | None = None
     error: str | None = None
 
     @property
@@ -68,91 +61,99 @@ class _Outcome:
         return self.kind is DeliveryOutcome.DELIVERED
 
 
-async def deliver(context: DeliveryContext, delivery_id: DeliveryId) -> None:
-    """Make one attempt at a delivery; does nothing if the delivery is done already.
+async def deliver(context: DeliveryContext, delivery_id: DeliveryId, *, attempt: int) -> None:
+    """Make one attempt at a delivery; does nothing if it has been made or is no longer wanted.
 
     The transaction is not held while the receiver is called. A crash between the answer and the
     record repeats the attempt: at least once, with the same delivery id.
     """
-    prepared = await _prepare(context, delivery_id)
-    if prepared is None:
+    found = await _find(context, delivery_id, attempt)
+    if found is None:
         return
-    outcome = await _send(context, prepared)
+    delivery, webhook = found
+    outcome = await _send(context, delivery, webhook)
     async with context.database.transaction() as session:
-        await _record(session, context, delivery_id, prepared, outcome)
+        await _record(session, context, delivery, outcome)
     context.metrics.delivery_attempted(outcome.kind, duration_s=outcome.duration_ms / 1000)
     write = log.info if outcome.delivered else log.warning
     write(
         "webhook delivered" if outcome.delivered else "webhook attempt failed",
         delivery_id=str(delivery_id),
-        host=urlsplit(prepared.url).hostname,  # Of some receivers the path is a secret.
-        webhook_event=prepared.event,
-        attempt=prepared.number,
+        host=urlsplit(webhook.url).hostname,  # Of some receivers the path is a secret.
+        webhook_event=delivery.event,
+        attempt=attempt,
         status_code=outcome.status_code,
         error=outcome.error,
         duration_ms=outcome.duration_ms,
     )
 
 
-async def _prepare(context: DeliveryContext, delivery_id: DeliveryId) -> _Prepared | None:
+async def _find(
+    context: DeliveryContext, delivery_id: DeliveryId, attempt: int
+) -> tuple[Delivery, Webhook] | None:
     async with context.database.transaction() as session:
-        found = await queries.find_pending_delivery(session, delivery_id)
-        if found is None:
+        found = await queries.find_pending_delivery(session, delivery_id, attempt=attempt)
+        if found is not None and found[1].status is WebhookStatus.DISABLED:
+            # It was announced at the moment when its webhook was disabled.
+            await queries.end_deliveries(session, found[1].id, now=context.clock())
             return None
-        delivery, webhook = found
-        body = delivery.payload.encode()
-        now = context.clock()
-        secrets = Secrets(webhook.secret, webhook.old_secrets).signing(now)
-        headers = delivery_headers(secrets, body, delivery_id=str(delivery.id), event=delivery.event, now=now)
-        return _Prepared(delivery.attempts + 1, webhook.url, delivery.event, headers, body)
+        return found
 
 
-async def _send(context: DeliveryContext, prepared: _Prepared) -> _Outcome:
+async def _send(context: DeliveryContext, delivery: Delivery, webhook: Webhook) -> _Outcome:
+    body, now = delivery.payload.encode(), context.clock()
+    headers = delivery_headers(
+        Secrets(webhook.secret, webhook.old_secrets).signing(now),
+        body,
+        delivery_id=str(delivery.id),
+        event=delivery.event,
+        now=now,
+    )
     started = time.monotonic()
     try:
         response = await context.client.post(
-            prepared.url, headers=prepared.headers, body=prepared.body, timeout_s=context.timeout_s
+            webhook.url, headers=headers, body=body, timeout_s=context.timeout_s
         )
     except OutboundError as error:
         return _Outcome(_milliseconds_since(started), error=str(error))
-    return _Outcome(_milliseconds_since(started), status_code=response.status)
+    return _Outcome(_milliseconds_since(started), response.status, excerpt(response.body))
+
+
+def excerpt(body: bytes) -> str:
+    """The beginning of an answer, as text that can be stored and shown."""
+    return body.decode(errors="replace").replace("\x00", "\ufffd")[:MAX_RESPONSE_CHARACTERS]
 
 
 async def _record(
-    session: AsyncSession,
-    context: DeliveryContext,
-    delivery_id: DeliveryId,
-    prepared: _Prepared,
-    outcome: _Outcome,
+    session: AsyncSession, context: DeliveryContext, delivery: Delivery, outcome: _Outcome
 ) -> None:
-    now = context.clock()
-    delay = next_delay(prepared.number, context.retry_delays_s, rng=context.rng)
+    now, number = context.clock(), delivery.attempts + 1
+    delay = next_delay(number - delivery.attempts_before, context.retry_delays_s, rng=context.rng)
     if outcome.delivered:
-        status = DeliveryStatus.DELIVERED
+        status, next_attempt_at = DeliveryStatus.DELIVERED, None
+    elif delay is None:
+        status, next_attempt_at = DeliveryStatus.FAILED, None
     else:
-        status = DeliveryStatus.FAILED if delay is None else DeliveryStatus.PENDING
-    if not await queries.record_attempt(session, delivery_id, number=prepared.number, status=status, now=now):
+        status, next_attempt_at = DeliveryStatus.PENDING, now + delay
+    if not await queries.record_attempt(
+        session, delivery.id, number=number, status=status, next_attempt_at=next_attempt_at, now=now
+    ):
         return
     if status is DeliveryStatus.FAILED:
         context.metrics.delivery_abandoned()
     session.add(
         DeliveryAttempt(
-            delivery_id=delivery_id,
-            number=prepared.number,
+            delivery_id=delivery.id,
+            number=number,
             status_code=outcome.status_code,
             error=outcome.error,
+            response=outcome.response,
             duration_ms=outcome.duration_ms,
             created_at=now,
         )
     )
-    if status is DeliveryStatus.PENDING and delay is not None:
-        await context.queue.enqueue(
-            session,
-            Task.DELIVER_WEBHOOK,
-            queue=Queue.WEBHOOKS,
-            at=now + delay,
-            delivery_id=str(delivery_id),
-        )
+    if next_attempt_at is not None:
+        await enqueue_attempt(session, context.queue, delivery.id, number=number + 1, at=next_attempt_at)
 
 
 def _milliseconds_since(started: float) -> int:

@@ -9,6 +9,14 @@ class WebhookNotFound(NotFound):
     default_message = "Webhook not found"
 
 
+class DeliveryNotFound(NotFound):
+    default_message = "Delivery not found"
+
+
+class WebhookDisabled(Conflict):
+    default_message = "This webhook is disabled. Set its status to active first."
+
+
 class WebhookExists(Conflict):
     default_message = "There is a webhook for this URL already."
 

@@ -20,6 +20,8 @@ class Noun(StrEnum):
     RECORDING = "recording"
 
 
+# What a test is called; nobody subscribes to it.
+TEST_EVENT = "webhook.test"
 _VERBS = {**{kind.value: kind for kind in EventKind}, "completed": EventKind.TRANSCRIBED}
 
 

@@ -3,11 +3,11 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from vocafuse_server.core.database import Base, JsonObject
-from vocafuse_server.core.ids import DeliveryId, TenantId, WebhookId
+from vocafuse_server.core.ids import DeliveryId, NoteId, TenantId, WebhookId
 
 
 class WebhookStatus(StrEnum):
@@ -43,16 +43,32 @@ class Delivery(Base):
     """One event on its way to one endpoint. The payload is kept as the very text that is signed."""
 
     __tablename__ = "webhook_deliveries"
+    __table_args__ = (
+        # Ids sort by time, so this serves "newest first" as well.
+        Index("ix_webhook_deliveries_webhook_id_id", "webhook_id", "id"),
+        Index("ix_webhook_deliveries_note_id", "note_id", postgresql_where=text("note_id IS NOT NULL")),
+        Index("ix_webhook_deliveries_ended", "updated_at", postgresql_where=text("status <> 'pending'")),
+    )
 
     id: Mapped[DeliveryId] = mapped_column(primary_key=True)
     tenant_id: Mapped[TenantId] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
-    webhook_id: Mapped[WebhookId] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"), index=True)
+    webhook_id: Mapped[WebhookId] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
+    note_id: Mapped[NoteId | None]
+    """The note that the event is about; it may be gone."""
     event: Mapped[str]
     payload: Mapped[str]
     status: Mapped[DeliveryStatus]
     attempts: Mapped[int]
+    attempts_before: Mapped[int] = mapped_column(server_default=text("0"))
+    """How many there were when it was last asked for again: the schedule begins anew there."""
+    next_attempt_at: Mapped[datetime | None]
+    note_deleted: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Set while it is pending: once it has ended it goes too, since its payload holds the note's words."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    log: Mapped[list["DeliveryAttempt"]] = relationship(
+        order_by="DeliveryAttempt.number", lazy="raise", viewonly=True
+    )
 
 
 class DeliveryAttempt(Base):
@@ -67,5 +83,7 @@ class DeliveryAttempt(Base):
     number: Mapped[int]
     status_code: Mapped[int | None]
     error: Mapped[str | None]
+    response: Mapped[str | None]
+    """The beginning of what was answered."""
     duration_ms: Mapped[int]
     created_at: Mapped[datetime]

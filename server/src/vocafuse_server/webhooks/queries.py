@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TypeVar
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Select, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import selectinload
 
-from vocafuse_server.core.ids import DeliveryId, TenantId, WebhookId
+from vocafuse_server.core.ids import DeliveryId, NoteId, TenantId, WebhookId
 from vocafuse_server.core.pages import Page, PageRequest
 from vocafuse_server.webhooks.models import Delivery, DeliveryStatus, Webhook, WebhookStatus
+
+Row = TypeVar("Row", Webhook, Delivery)
 
 
 async def find_webhook(session: AsyncSession, tenant_id: TenantId, webhook_id: WebhookId) -> Webhook | None:
@@ -53,7 +57,7 @@ async def end_deliveries(session: AsyncSession, webhook_id: WebhookId, *, now: d
     await session.execute(
         update(Delivery)
         .where(Delivery.webhook_id == webhook_id, Delivery.status == DeliveryStatus.PENDING)
-        .values(status=DeliveryStatus.FAILED, updated_at=now)
+        .values(status=DeliveryStatus.FAILED, next_attempt_at=None, updated_at=now)
     )
 
 
@@ -64,9 +68,7 @@ async def list_webhooks(
     matching: Select[Webhook] = select(Webhook).where(Webhook.tenant_id == tenant_id)
     if status is not None:
         matching = matching.where(Webhook.status == status)
-    total = await session.scalar(select(func.count()).select_from(matching.subquery()))
-    rows = await session.scalars(matching.order_by(Webhook.id.desc()).offset(page.offset).limit(page.limit))
-    return Page(rows.all(), page, total or 0)
+    return await _page(session, matching.order_by(Webhook.id.desc()), page)
 
 
 async def delete_webhook(session: AsyncSession, tenant_id: TenantId, webhook_id: WebhookId) -> bool:
@@ -94,15 +96,84 @@ async def webhooks_to_tell(session: AsyncSession, tenant_id: TenantId, events: l
     return list(found)
 
 
+async def list_deliveries(
+    session: AsyncSession, webhook_id: WebhookId, *, status: DeliveryStatus | None, page: PageRequest
+) -> Page[Delivery]:
+    """A webhook's deliveries with their attempts, newest first."""
+    matching: Select[Delivery] = select(Delivery).where(Delivery.webhook_id == webhook_id)
+    if status is not None:
+        matching = matching.where(Delivery.status == status)
+    newest_first = matching.order_by(Delivery.id.desc()).options(selectinload(Delivery.log))
+    return await _page(session, newest_first, page)
+
+
+async def find_delivery(
+    session: AsyncSession, webhook_id: WebhookId, delivery_id: DeliveryId
+) -> Delivery | None:
+    """A webhook's delivery with its attempts."""
+    return await session.scalar(
+        select(Delivery)
+        .where(Delivery.id == delivery_id, Delivery.webhook_id == webhook_id)
+        .options(selectinload(Delivery.log))
+        .execution_options(populate_existing=True)
+    )
+
+
+async def reopen_delivery(
+    session: AsyncSession, webhook_id: WebhookId, delivery_id: DeliveryId, *, now: datetime
+) -> bool:
+    """Any status -> pending, with the whole schedule of attempts before it; False if there is none."""
+    reopened = await session.scalar(
+        update(Delivery)
+        .where(Delivery.id == delivery_id, Delivery.webhook_id == webhook_id)
+        .values(
+            status=DeliveryStatus.PENDING,
+            attempts_before=Delivery.attempts,
+            next_attempt_at=now,
+            updated_at=now,
+        )
+        .returning(Delivery.id)
+    )
+    return reopened is not None
+
+
+async def forget_note(session: AsyncSession, note_id: NoteId) -> None:
+    """Delete the deliveries about a note, those still on their way once they have ended."""
+    about_it = Delivery.note_id == note_id
+    pending = Delivery.status == DeliveryStatus.PENDING
+    await session.execute(update(Delivery).where(about_it, pending).values(note_deleted=True))
+    await session.execute(delete(Delivery).where(about_it, ~pending))
+
+
+async def delete_ended_deliveries(session: AsyncSession, *, ended_until: datetime) -> int:
+    """Delete what ended long ago or is about a deleted note; says how many."""
+    deleted = await session.scalars(
+        delete(Delivery)
+        .where(
+            Delivery.status != DeliveryStatus.PENDING,
+            or_(Delivery.updated_at <= ended_until, Delivery.note_deleted),
+        )
+        .returning(Delivery.id)
+    )
+    return len(deleted.all())
+
+
 async def find_pending_delivery(
-    session: AsyncSession, delivery_id: DeliveryId
+    session: AsyncSession, delivery_id: DeliveryId, *, attempt: int
 ) -> tuple[Delivery, Webhook] | None:
-    """A delivery still to be made, with its endpoint; None when it is done, given up or deleted."""
+    """A delivery whose next attempt is this one, with its endpoint.
+
+    None when it has ended or is deleted, and when another job has made the attempt.
+    """
     row = (
         await session.execute(
             select(Delivery, Webhook)
             .join(Webhook, Webhook.id == Delivery.webhook_id)
-            .where(Delivery.id == delivery_id, Delivery.status == DeliveryStatus.PENDING)
+            .where(
+                Delivery.id == delivery_id,
+                Delivery.status == DeliveryStatus.PENDING,
+                Delivery.attempts == attempt - 1,
+            )
         )
     ).one_or_none()
     return None if row is None else (row[0], row[1])
@@ -114,9 +185,10 @@ async def record_attempt(
     *,
     number: int,
     status: DeliveryStatus,
+    next_attempt_at: datetime | None,
     now: datetime,
 ) -> bool:
-    """Count attempt `number` and move the delivery on; False if another worker has done so already."""
+    """Count attempt `number` and move the delivery on; False if another job has done so already."""
     moved = await session.scalar(
         update(Delivery)
         .where(
@@ -124,7 +196,13 @@ async def record_attempt(
             Delivery.status == DeliveryStatus.PENDING,
             Delivery.attempts == number - 1,
         )
-        .values(status=status, attempts=number, updated_at=now)
+        .values(status=status, attempts=number, next_attempt_at=next_attempt_at, updated_at=now)
         .returning(Delivery.id)
     )
     return moved is not None
+
+
+async def _page(session: AsyncSession, matching: Select[Row], page: PageRequest) -> Page[Row]:
+    total = await session.scalar(select(func.count()).select_from(matching.order_by(None).subquery()))
+    rows = await session.scalars(matching.offset(page.offset).limit(page.limit))
+    return Page(rows.all(), page, total or 0)

@@ -1,20 +1,17 @@
 """What can be done with webhooks."""
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vocafuse_server.core.errors import InvalidField
-from vocafuse_server.core.ids import DeliveryId, TenantId, WebhookId, new_uuid
-from vocafuse_server.core.queue import JobQueue, Queue, Task
+from vocafuse_server.core.ids import TenantId, WebhookId, new_uuid
 from vocafuse_server.storage.outbound import AddressGuard, ForbiddenAddress
 from vocafuse_server.webhooks import queries
 from vocafuse_server.webhooks.errors import WebhookExists, WebhookNotFound
-from vocafuse_server.webhooks.events import EVENT_NAMES, EventKind, Noun, parse_events
-from vocafuse_server.webhooks.models import Delivery, DeliveryStatus, Webhook, WebhookStatus
+from vocafuse_server.webhooks.events import parse_events
+from vocafuse_server.webhooks.models import Webhook, WebhookStatus
 from vocafuse_server.webhooks.rotation import Secrets
 from vocafuse_server.webhooks.signing import new_secret
 
@@ -162,50 +159,3 @@ async def _lock_webhook(session: AsyncSession, tenant_id: TenantId, webhook_id: 
 def _with_secret(webhook: Webhook, secret: str, *, now: datetime) -> dict[str, object]:
     secrets = Secrets(webhook.secret, webhook.old_secrets).replaced_by(secret, now)
     return {"secret": secrets.current, "old_secrets": secrets.old}
-
-
-async def announce(
-    session: AsyncSession,
-    queue: JobQueue,
-    *,
-    tenant_id: TenantId,
-    kind: EventKind,
-    payloads: Mapping[Noun, Mapping[str, object]],
-    now: datetime,
-) -> None:
-    """Put an event on its way to every subscriber, in the session's transaction.
-
-    Args:
-        payloads: The payload without `event` and `timestamp`, in each spelling.
-    """
-    spellings = {name: event for name, event in EVENT_NAMES.items() if event.kind is kind}
-    for webhook in await queries.webhooks_to_tell(session, tenant_id, list(spellings)):
-        for name in webhook.events:
-            if name in spellings:
-                body = {"event": name, "timestamp": int(now.timestamp()), **payloads[spellings[name].noun]}
-                await _enqueue_delivery(session, queue, webhook, event=name, body=body, now=now)
-
-
-async def _enqueue_delivery(
-    session: AsyncSession,
-    queue: JobQueue,
-    webhook: Webhook,
-    *,
-    event: str,
-    body: Mapping[str, object],
-    now: datetime,
-) -> None:
-    delivery = Delivery(
-        id=DeliveryId(new_uuid()),
-        tenant_id=webhook.tenant_id,
-        webhook_id=webhook.id,
-        event=event,
-        payload=json.dumps(body, ensure_ascii=False, separators=(",", ":")),
-        status=DeliveryStatus.PENDING,
-        attempts=0,
-        created_at=now,
-        updated_at=now,
-    )
-    session.add(delivery)
-    await session.flush()
-    await queue.enqueue(session, Task.DELIVER_WEBHOOK, queue=Queue.WEBHOOKS, delivery_id=str(delivery.id))

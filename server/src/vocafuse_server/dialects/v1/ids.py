@@ -1,6 +1,6 @@
 """Ids in v1's paths."""
 
-from vocafuse_server.core.ids import NoteId, WebhookId, parse_uuid
+from vocafuse_server.core.ids import DeliveryId, NoteId, WebhookId, parse_uuid
 
 
 def parse_note_id(text: str) -> NoteId | None:
@@ -13,3 +13,9 @@ def parse_webhook_id(text: str) -> WebhookId | None:
     """The webhook's id; None for anything that can't be one."""
     found = parse_uuid(text)
     return None if found is None else WebhookId(found)
+
+
+def parse_delivery_id(text: str) -> DeliveryId | None:
+    """The delivery's id; None for anything that can't be one."""
+    found = parse_uuid(text)
+    return None if found is None else DeliveryId(found)

@@ -1,12 +1,13 @@
 """v1's bodies about webhooks."""
 
+import json
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from vocafuse_server.dialects.v1.fields import ShortText, wire_time
+from vocafuse_server.dialects.v1.fields import ShortText, wire_time, wire_time_or_none
 from vocafuse_server.dialects.v1.schemas import RequestBody
-from vocafuse_server.webhooks.models import Webhook, WebhookStatus
+from vocafuse_server.webhooks.models import Delivery, Webhook, WebhookStatus
 
 Url = Annotated[str, Field(min_length=1)]
 
@@ -55,6 +56,36 @@ class WebhookCreated(BaseModel):
     uri: str
 
 
+class AttemptBody(BaseModel):
+    number: int
+    status_code: int | None = Field(description="None: there was no answer, and `error` says why.")
+    error: str | None
+    response: str | None = Field(description="The beginning of what was answered.")
+    duration_ms: int
+    created_at: str
+
+
+class DeliveryBody(BaseModel):
+    """One event on its way to one webhook."""
+
+    id: str
+    webhook_id: str
+    event: str
+    status: str
+    attempt_count: int
+    next_attempt_at: str | None
+    created_at: str
+    updated_at: str
+    attempts: list[AttemptBody]
+    uri: str
+
+
+class DeliveryDetail(DeliveryBody):
+    """A delivery by itself."""
+
+    payload: dict[str, Any]
+
+
 def webhook_body(webhook: Webhook) -> dict[str, Any]:
     """A webhook on the wire, with the secret; `WebhookBody` leaves it out."""
     return {
@@ -66,4 +97,39 @@ def webhook_body(webhook: Webhook) -> dict[str, Any]:
         "created_at": wire_time(webhook.created_at),
         "updated_at": wire_time(webhook.updated_at),
         "uri": f"/v1/webhooks/{webhook.id}",
+    }
+
+
+def delivery_body(delivery: Delivery) -> DeliveryBody:
+    """A delivery as lists show it."""
+    return DeliveryBody(**_delivery_fields(delivery))
+
+
+def delivery_detail(delivery: Delivery) -> DeliveryDetail:
+    """A delivery as it is shown by itself."""
+    return DeliveryDetail(**_delivery_fields(delivery), payload=json.loads(delivery.payload))
+
+
+def _delivery_fields(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "id": str(delivery.id),
+        "webhook_id": str(delivery.webhook_id),
+        "event": delivery.event,
+        "status": delivery.status.value,
+        "attempt_count": delivery.attempts,
+        "next_attempt_at": wire_time_or_none(delivery.next_attempt_at),
+        "created_at": wire_time(delivery.created_at),
+        "updated_at": wire_time(delivery.updated_at),
+        "attempts": [
+            AttemptBody(
+                number=attempt.number,
+                status_code=attempt.status_code,
+                error=attempt.error,
+                response=attempt.response,
+                duration_ms=attempt.duration_ms,
+                created_at=wire_time(attempt.created_at),
+            )
+            for attempt in delivery.log
+        ],
+        "uri": f"/v1/webhooks/{delivery.webhook_id}/deliveries/{delivery.id}",
     }

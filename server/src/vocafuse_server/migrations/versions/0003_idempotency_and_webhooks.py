@@ -1,4 +1,4 @@
-"""Idempotency keys; webhooks whose secrets are replaced."""
+"""Idempotency keys; webhooks whose secrets are replaced; the log of deliveries."""
 
 from collections.abc import Sequence
 
@@ -34,8 +34,47 @@ def upgrade() -> None:
         "webhooks",
         sa.Column("old_secrets", sa.JSON(), server_default=sa.text("'[]'::json"), nullable=False),
     )
+    op.add_column("webhook_deliveries", sa.Column("note_id", sa.Uuid(), nullable=True))
+    op.add_column(
+        "webhook_deliveries",
+        sa.Column("attempts_before", sa.Integer(), server_default=sa.text("0"), nullable=False),
+    )
+    op.add_column(
+        "webhook_deliveries", sa.Column("next_attempt_at", sa.DateTime(timezone=True), nullable=True)
+    )
+    op.add_column(
+        "webhook_deliveries",
+        sa.Column("note_deleted", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+    )
+    op.drop_index(op.f("ix_webhook_deliveries_webhook_id"), "webhook_deliveries")
+    op.create_index(
+        "ix_webhook_deliveries_webhook_id_id", "webhook_deliveries", ["webhook_id", "id"], unique=False
+    )
+    op.create_index(
+        "ix_webhook_deliveries_note_id",
+        "webhook_deliveries",
+        ["note_id"],
+        unique=False,
+        postgresql_where=sa.text("note_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_webhook_deliveries_ended",
+        "webhook_deliveries",
+        ["updated_at"],
+        unique=False,
+        postgresql_where=sa.text("status <> 'pending'"),
+    )
+    op.add_column("webhook_attempts", sa.Column("response", sa.Text(), nullable=True))
 
 
 def downgrade() -> None:
+    op.drop_column("webhook_attempts", "response")
+    op.create_index(
+        op.f("ix_webhook_deliveries_webhook_id"), "webhook_deliveries", ["webhook_id"], unique=False
+    )
+    for name in ("ended", "note_id", "webhook_id_id"):
+        op.drop_index(f"ix_webhook_deliveries_{name}", "webhook_deliveries")
+    for name in ("note_deleted", "next_attempt_at", "attempts_before", "note_id"):
+        op.drop_column("webhook_deliveries", name)
     op.drop_column("webhooks", "old_secrets")
     op.drop_table("idempotency_keys")

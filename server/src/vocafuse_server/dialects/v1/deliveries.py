@@ -1,0 +1,94 @@
+"""v1's deliveries of a webhook: a test, the log, and asking for one again."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from vocafuse_server.core.pages import DEFAULT_LIMIT, PageRequest
+from vocafuse_server.dialects.context import Context, Session
+from vocafuse_server.dialects.idempotency import OncePerKey, replayable
+from vocafuse_server.dialects.routing import AuthenticatedRoute, WebhookReader, WebhookWriter
+from vocafuse_server.dialects.v1.fields import PageLimit, PageNumber
+from vocafuse_server.dialects.v1.ids import parse_delivery_id, parse_webhook_id
+from vocafuse_server.dialects.v1.pages import page_body, page_model
+from vocafuse_server.dialects.v1.responses import errors
+from vocafuse_server.dialects.v1.webhook_bodies import (
+    DeliveryBody,
+    DeliveryDetail,
+    delivery_body,
+    delivery_detail,
+)
+from vocafuse_server.webhooks import outbox, queries
+from vocafuse_server.webhooks.models import DeliveryStatus
+from vocafuse_server.webhooks.service import get_webhook
+
+router = APIRouter(prefix="/v1/webhooks/{webhook_id}", route_class=AuthenticatedRoute, tags=["webhooks"])
+
+
+@router.post(
+    "/test",
+    status_code=202,
+    response_model=DeliveryBody,
+    responses={**replayable(202), **errors(400, 401, 403, 404, 409)},
+)
+async def send_test(
+    webhook_id: str, session: Session, context: Context, caller: WebhookWriter, once: OncePerKey
+) -> Response:
+    """Send the webhook an event `webhook.test`, signed as all are."""
+    webhook = await get_webhook(session, caller.tenant_id, parse_webhook_id(webhook_id))
+
+    async def send() -> DeliveryBody:
+        return delivery_body(await outbox.send_test(session, context.queue, webhook, now=context.clock()))
+
+    return await once.answer(session, send, status=202)
+
+
+@router.get(
+    "/deliveries",
+    response_model=page_model("DeliveryPage", "deliveries", DeliveryBody),
+    responses=errors(400, 401, 403, 404),
+)
+async def list_deliveries(
+    webhook_id: str,
+    session: Session,
+    caller: WebhookReader,
+    page: PageNumber = 0,
+    limit: PageLimit = DEFAULT_LIMIT,
+    status: Annotated[DeliveryStatus | None, Query()] = None,
+) -> dict[str, object]:
+    """List what was sent to a webhook, newest first, with every attempt and what came of it."""
+    webhook = await get_webhook(session, caller.tenant_id, parse_webhook_id(webhook_id))
+    found = await queries.list_deliveries(session, webhook.id, status=status, page=PageRequest(page, limit))
+    return page_body(
+        found,
+        collection="deliveries",
+        items=[delivery_body(delivery) for delivery in found.items],
+        path=f"/v1/webhooks/{webhook.id}/deliveries",
+        filters={"status": status},
+    )
+
+
+@router.get("/deliveries/{delivery_id}", response_model=DeliveryDetail, responses=errors(401, 403, 404))
+async def get_delivery(
+    webhook_id: str, delivery_id: str, session: Session, caller: WebhookReader
+) -> DeliveryDetail:
+    """Get one delivery, with its payload."""
+    webhook = await get_webhook(session, caller.tenant_id, parse_webhook_id(webhook_id))
+    return delivery_detail(await outbox.get_delivery(session, webhook, parse_delivery_id(delivery_id)))
+
+
+@router.post(
+    "/deliveries/{delivery_id}/redeliver",
+    status_code=202,
+    response_model=DeliveryBody,
+    responses=errors(401, 403, 404, 409),
+)
+async def redeliver(
+    webhook_id: str, delivery_id: str, session: Session, context: Context, caller: WebhookWriter
+) -> DeliveryBody:
+    """Send a delivery again, now, with the same id and payload; if it fails, as often as a new one."""
+    webhook = await get_webhook(session, caller.tenant_id, parse_webhook_id(webhook_id))
+    known_id = parse_delivery_id(delivery_id)
+    return delivery_body(
+        await outbox.redeliver(session, context.queue, webhook, known_id, now=context.clock())
+    )
