@@ -114,6 +114,7 @@ async def _contexts(settings: Settings, database_url: str) -> AsyncGenerator[Job
                 timeout_s=settings.webhook_timeout_seconds,
                 retry_delays_s=settings.webhook_retry_seconds,
                 metrics=metrics,
+                disable_after=timedelta(days=settings.webhook_disable_after_days),
             ),
             maintenance=MaintenanceContext(database, timedelta(days=settings.webhook_log_days)),
         )

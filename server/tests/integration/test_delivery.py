@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from ipaddress import ip_network
 
@@ -42,6 +43,7 @@ from vocafuse_server.webhooks.signing import standard_signature
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 DELAYS_S = (5.0, 30.0)
+DISABLE_AFTER = timedelta(days=5)
 NOTE = NoteId(new_uuid())
 
 
@@ -55,7 +57,14 @@ async def client() -> AsyncIterator[GuardedClient]:
 @pytest.fixture
 def context(database: Database, client: GuardedClient, clock: SettableClock) -> DeliveryContext:
     return DeliveryContext(
-        database, JobQueue(), client, timeout_s=2, retry_delays_s=DELAYS_S, clock=clock, rng=random.Random(0)
+        database,
+        JobQueue(),
+        client,
+        timeout_s=2,
+        retry_delays_s=DELAYS_S,
+        disable_after=DISABLE_AFTER,
+        clock=clock,
+        rng=random.Random(0),
     )
 
 
@@ -174,11 +183,7 @@ async def test_an_address_that_turned_private_is_not_called(
 ) -> None:
     _, delivery_id = await announced(context, account, listener.url)
     strict = GuardedClient(AddressGuard())
-    await deliver(
-        DeliveryContext(context.database, context.queue, strict, 2, DELAYS_S, context.clock),
-        delivery_id,
-        attempt=1,
-    )
+    await deliver(replace(context, client=strict), delivery_id, attempt=1)
     await strict.close()
     assert listener.received.empty()
     assert (await state(context))[2] == [(None, "the URL leads to a private or reserved address")]
@@ -220,6 +225,88 @@ async def test_a_disabled_webhook_gets_nothing_more(
     await deliver(context, delivery_id, attempt=1)
     assert listener.received.empty()
     assert await state(context) == (DeliveryStatus.FAILED, 0, [])
+
+
+async def fail_a_delivery(context: DeliveryContext, account: Account, listener: Listener) -> None:
+    """Announce a note, and answer all attempts with 500."""
+    async with context.database.transaction() as session:
+        await tell(session, context, account)
+    async with context.database.transaction() as session:
+        delivery_id = (await session.scalars(select(Delivery.id).order_by(Delivery.id.desc()).limit(1))).one()
+    for attempt in range(1, len(DELAYS_S) + 2):
+        listener.answers.put(500)
+        await deliver(context, delivery_id, attempt=attempt)
+        listener.next()
+
+
+async def webhook_status(context: DeliveryContext) -> WebhookStatus:
+    async with context.database.transaction() as session:
+        return (await session.scalars(select(Webhook.status))).one()
+
+
+async def test_a_webhook_that_fails_for_days_is_disabled(
+    context: DeliveryContext, account: Account, listener: Listener, clock: SettableClock
+) -> None:
+    webhook, waiting = await announced(context, account, listener.url)
+    await fail_a_delivery(context, account, listener)
+    clock.advance(DISABLE_AFTER - timedelta(seconds=1))
+    await fail_a_delivery(context, account, listener)
+    assert await webhook_status(context) is WebhookStatus.ACTIVE
+    clock.advance(timedelta(seconds=1))
+    await fail_a_delivery(context, account, listener)
+    assert await webhook_status(context) is WebhookStatus.DISABLED
+    await deliver(context, waiting, attempt=1)
+    async with context.database.transaction() as session:
+        await tell(session, context, account)  # nobody listens any more
+    async with context.database.transaction() as session:
+        assert set(await session.scalars(select(Delivery.status))) == {DeliveryStatus.FAILED}
+        assert len((await session.scalars(select(Delivery.id))).all()) == 4
+        changes = WebhookChanges(status=WebhookStatus.ACTIVE)
+        await update_webhook(session, account.id, webhook.id, changes, now=clock())
+    await fail_a_delivery(context, account, listener)  # and it has its five days again
+    assert await webhook_status(context) is WebhookStatus.ACTIVE
+    assert listener.received.empty()
+
+
+async def test_a_webhook_that_takes_something_now_and_then_stays(
+    context: DeliveryContext, account: Account, listener: Listener, clock: SettableClock
+) -> None:
+    _, delivery_id = await announced(context, account, listener.url)
+    await fail_a_delivery(context, account, listener)
+    clock.advance(DISABLE_AFTER - timedelta(days=1))
+    await deliver(context, delivery_id, attempt=1)
+    clock.advance(timedelta(days=1))
+    await fail_a_delivery(context, account, listener)
+    assert await webhook_status(context) is WebhookStatus.ACTIVE
+
+
+async def test_one_failed_attempt_after_silent_days_is_not_enough(
+    context: DeliveryContext, account: Account, listener: Listener, clock: SettableClock
+) -> None:
+    _, delivery_id = await announced(context, account, listener.url)
+    listener.answers.put(500)
+    await deliver(context, delivery_id, attempt=1)
+    clock.advance(DISABLE_AFTER)
+    listener.answers.put(500)
+    await deliver(context, delivery_id, attempt=2)
+    assert await webhook_status(context) is WebhookStatus.ACTIVE
+
+
+async def test_what_is_told_at_the_moment_of_disabling_ends(
+    context: DeliveryContext, account: Account, listener: Listener
+) -> None:
+    webhook, first = await announced(context, account, listener.url)
+    async with context.database.transaction() as session:
+        await tell(session, context, account)
+        async with context.database.transaction() as other:
+            changes = WebhookChanges(status=WebhookStatus.DISABLED)
+            await update_webhook(other, account.id, webhook.id, changes, now=context.clock())
+    async with context.database.transaction() as session:
+        second = (await session.scalars(select(Delivery.id).where(Delivery.id != first))).one()
+    await deliver(context, second, attempt=1)
+    async with context.database.transaction() as session:
+        assert list(await session.scalars(select(Delivery.status))) == [DeliveryStatus.FAILED] * 2
+    assert listener.received.empty()
 
 
 async def test_a_changed_url_gets_what_was_on_its_way(

@@ -36,6 +36,7 @@ async def worker(api: Api, clock: SettableClock) -> AsyncIterator[DeliveryContex
         client,
         timeout_s=2,
         retry_delays_s=(5.0, 30.0),
+        disable_after=timedelta(days=5),
         clock=clock,
         rng=random.Random(0),
     )

@@ -159,6 +159,11 @@ class Settings(BaseSettings):
         le=65535,
         description="Port on which a worker process shows its metrics, for a fleet. Unset: none.",
     )
+    webhook_disable_after_days: float = Field(
+        default=5,
+        gt=0,
+        description="A webhook that has taken no delivery for so long, although some were sent, is disabled.",
+    )
     webhook_log_days: float = Field(
         default=30,
         gt=0,

@@ -4,13 +4,14 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vocafuse_server.core.clock import Clock, utc_now
 from vocafuse_server.core.database import Database
-from vocafuse_server.core.ids import DeliveryId
+from vocafuse_server.core.ids import DeliveryId, WebhookId
 from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.metrics import DeliveryOutcome, Metrics
 from vocafuse_server.core.queue import JobQueue
@@ -36,6 +37,7 @@ class DeliveryContext:
     client: GuardedClient
     timeout_s: float
     retry_delays_s: Sequence[float]
+    disable_after: timedelta
     clock: Clock = utc_now
     metrics: Metrics = field(default_factory=Metrics)
     rng: random.Random = field(default_factory=random.SystemRandom)
@@ -73,7 +75,7 @@ async def deliver(context: DeliveryContext, delivery_id: DeliveryId, *, attempt:
     delivery, webhook = found
     outcome = await _send(context, delivery, webhook)
     async with context.database.transaction() as session:
-        await _record(session, context, delivery, outcome)
+        disabled = await _record(session, context, delivery, outcome)
     context.metrics.delivery_attempted(outcome.kind, duration_s=outcome.duration_ms / 1000)
     write = log.info if outcome.delivered else log.warning
     write(
@@ -86,6 +88,14 @@ async def deliver(context: DeliveryContext, delivery_id: DeliveryId, *, attempt:
         error=outcome.error,
         duration_ms=outcome.duration_ms,
     )
+    if disabled:
+        log.error(
+            "webhook disabled, because every delivery has failed for days",
+            webhook_id=str(webhook.id),
+            tenant_id=str(webhook.tenant_id),
+            host=urlsplit(webhook.url).hostname,
+            days=context.disable_after / timedelta(days=1),
+        )
 
 
 async def _find(
@@ -126,7 +136,8 @@ def excerpt(body: bytes) -> str:
 
 async def _record(
     session: AsyncSession, context: DeliveryContext, delivery: Delivery, outcome: _Outcome
-) -> None:
+) -> bool:
+    """Returns whether the webhook is disabled now, for having failed too long."""
     now, number = context.clock(), delivery.attempts + 1
     delay = next_delay(number - delivery.attempts_before, context.retry_delays_s, rng=context.rng)
     if outcome.delivered:
@@ -135,10 +146,12 @@ async def _record(
         status, next_attempt_at = DeliveryStatus.FAILED, None
     else:
         status, next_attempt_at = DeliveryStatus.PENDING, now + delay
+    # The webhook's row before the delivery's, here as elsewhere, so that no two wait for each other.
+    disabled = await _judge(session, context, delivery.webhook_id, outcome, given_up=delay is None)
     if not await queries.record_attempt(
         session, delivery.id, number=number, status=status, next_attempt_at=next_attempt_at, now=now
     ):
-        return
+        return disabled
     if status is DeliveryStatus.FAILED:
         context.metrics.delivery_abandoned()
     session.add(
@@ -154,6 +167,28 @@ async def _record(
     )
     if next_attempt_at is not None:
         await enqueue_attempt(session, context.queue, delivery.id, number=number + 1, at=next_attempt_at)
+    if disabled:
+        await queries.end_deliveries(session, delivery.webhook_id, now=now)
+    return disabled
+
+
+async def _judge(
+    session: AsyncSession,
+    context: DeliveryContext,
+    webhook_id: WebhookId,
+    outcome: _Outcome,
+    *,
+    given_up: bool,
+) -> bool:
+    """Whether to disable the webhook: a delivery has been given up, and for days none was taken."""
+    now = context.clock()
+    if outcome.delivered:
+        await queries.note_success(session, webhook_id)
+        return False
+    await queries.note_failure(session, webhook_id, now=now)
+    return given_up and await queries.disable_failing_webhook(
+        session, webhook_id, failing_since=now - context.disable_after, now=now
+    )
 
 
 def _milliseconds_since(started: float) -> int:

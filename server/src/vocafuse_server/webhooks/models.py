@@ -35,6 +35,8 @@ class Webhook(Base):
     old_secrets: Mapped[list[JsonObject]] = mapped_column(server_default=text("'[]'::json"))
     """Each `secret` that was replaced, newest first, and `until` when it signs, in epoch seconds."""
     status: Mapped[WebhookStatus]
+    failing_since: Mapped[datetime | None]
+    """When the first of the attempts failed that have all failed until now."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

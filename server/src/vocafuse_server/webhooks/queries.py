@@ -36,7 +36,9 @@ async def insert_webhook(session: AsyncSession, values: Mapping[str, object]) ->
 async def lock_webhook(session: AsyncSession, tenant_id: TenantId, webhook_id: WebhookId) -> Webhook | None:
     """One webhook, locked against another change until the transaction ends."""
     return await session.scalar(
-        select(Webhook).where(Webhook.id == webhook_id, Webhook.tenant_id == tenant_id).with_for_update()
+        select(Webhook)
+        .where(Webhook.id == webhook_id, Webhook.tenant_id == tenant_id)
+        .with_for_update(key_share=True)
     )
 
 
@@ -50,6 +52,41 @@ async def update_webhook(
             return await session.scalar(statement, execution_options={"populate_existing": True})
     except IntegrityError:
         return None
+
+
+async def note_success(session: AsyncSession, webhook_id: WebhookId) -> None:
+    """An attempt was taken: the webhook works."""
+    await session.execute(
+        update(Webhook)
+        .where(Webhook.id == webhook_id, Webhook.failing_since.is_not(None))
+        .values(failing_since=None)
+    )
+
+
+async def note_failure(session: AsyncSession, webhook_id: WebhookId, *, now: datetime) -> None:
+    """An attempt failed: from now on it is counted how long all do."""
+    await session.execute(
+        update(Webhook)
+        .where(Webhook.id == webhook_id, Webhook.failing_since.is_(None))
+        .values(failing_since=now)
+    )
+
+
+async def disable_failing_webhook(
+    session: AsyncSession, webhook_id: WebhookId, *, failing_since: datetime, now: datetime
+) -> bool:
+    """active -> disabled, if every attempt has failed since then; whether that is so."""
+    disabled = await session.scalar(
+        update(Webhook)
+        .where(
+            Webhook.id == webhook_id,
+            Webhook.status == WebhookStatus.ACTIVE,
+            Webhook.failing_since <= failing_since,
+        )
+        .values(status=WebhookStatus.DISABLED, updated_at=now)
+        .returning(Webhook.id)
+    )
+    return disabled is not None
 
 
 async def end_deliveries(session: AsyncSession, webhook_id: WebhookId, *, now: datetime) -> None:

@@ -94,11 +94,11 @@ async def update_webhook(
     webhook = await _lock_webhook(session, tenant_id, webhook_id)
     values: dict[str, object] = {"updated_at": now}
     if changes.url is not None:
-        values["url"] = changes.url
+        values |= {"url": changes.url, "failing_since": None}
     if changes.events is not None:
         values["events"] = parse_events(changes.events)
     if changes.status is not None:
-        values["status"] = changes.status
+        values |= {"status": changes.status, "failing_since": None}
     if changes.secret is not None:
         values |= _with_secret(webhook, changes.secret, now=now)
     changed = await queries.update_webhook(session, webhook.id, values)

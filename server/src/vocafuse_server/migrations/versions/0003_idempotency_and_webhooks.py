@@ -34,6 +34,7 @@ def upgrade() -> None:
         "webhooks",
         sa.Column("old_secrets", sa.JSON(), server_default=sa.text("'[]'::json"), nullable=False),
     )
+    op.add_column("webhooks", sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True))
     op.add_column("webhook_deliveries", sa.Column("note_id", sa.Uuid(), nullable=True))
     op.add_column(
         "webhook_deliveries",
@@ -76,5 +77,6 @@ def downgrade() -> None:
         op.drop_index(f"ix_webhook_deliveries_{name}", "webhook_deliveries")
     for name in ("note_deleted", "next_attempt_at", "attempts_before", "note_id"):
         op.drop_column("webhook_deliveries", name)
+    op.drop_column("webhooks", "failing_since")
     op.drop_column("webhooks", "old_secrets")
     op.drop_table("idempotency_keys")
