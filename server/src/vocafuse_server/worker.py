@@ -29,6 +29,7 @@ from vocafuse_server.transcription.hardware import hardware_for
 from vocafuse_server.transcription.remote import RemoteEngine
 from vocafuse_server.transcription.weights import resolve_model
 from vocafuse_server.webhooks.delivery import DeliveryContext
+from vocafuse_server.webhooks.places import Places
 
 log = get_logger(__name__)
 
@@ -100,7 +101,9 @@ async def _contexts(settings: Settings, database_url: str) -> AsyncGenerator[Job
         stack.push_async_callback(decoder.close)
         await decoder.start()
         engine = await _open_engine(settings, metrics, stack)
-        client = GuardedClient(AddressGuard(settings.allow_private_networks))
+        client = GuardedClient(
+            AddressGuard(settings.allow_private_networks), max_connections=settings.webhooks_in_flight
+        )
         stack.push_async_callback(client.close)
         queue = JobQueue()
         yield JobContexts(
@@ -111,6 +114,7 @@ async def _contexts(settings: Settings, database_url: str) -> AsyncGenerator[Job
                 database,
                 queue,
                 client,
+                Places(settings.webhooks_in_flight),
                 timeout_s=settings.webhook_timeout_seconds,
                 retry_delays_s=settings.webhook_retry_seconds,
                 metrics=metrics,

@@ -13,6 +13,7 @@ from support.running_server import Server
 
 from vocafuse import Client
 
+pytestmark = pytest.mark.xdist_group("e2e")
 SPOKEN = "harvard-birch-canoe.wav"
 
 
@@ -56,15 +57,10 @@ def test_a_webhook_whose_answer_gets_lost_is_made_once_and_its_secret_known(
 
 def test_an_upload_cut_half_way_does_not_use_its_key_up(server: Server, client: Client) -> None:
     known = server.credentials
-    keys = {
-        "X-VocaFuse-API-Key": known["api_key"],
-        "X-VocaFuse-API-Secret": known["api_secret"],
-        "Idempotency-Key": "cut half-way",
-    }
     request = httpx2.Request(
         "POST",
         f"{known['base_url']}/voicenotes",
-        headers=keys,
+        headers={**server.key_headers, "Idempotency-Key": "cut half-way"},
         files={"file": (SPOKEN, (AUDIO / SPOKEN).read_bytes())},
     )
     body = request.read()

@@ -8,12 +8,13 @@ import random
 import string
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx2
 import pytest
 from support.clips import AUDIO, english_clips, word_error_rate
-from support.listener import Listener
+from support.listener import Listener, listening
 from support.running_server import Server
 from support.waiting import wait_until
 
@@ -154,6 +155,28 @@ def test_a_delivery_is_repeated_until_the_receiver_takes_it(client: Client, list
     assert body["uri"] == f"/v1/recordings/{note.id}"
 
 
+def test_a_receiver_that_hangs_holds_up_nobody_else(
+    server: Server, client: Client, listener: Listener
+) -> None:
+    with listening() as hanging, httpx2.Client(headers=server.key_headers, base_url=server.origin) as http:
+        hanging.gate.clear()
+        stuck, fine = (
+            client.webhooks.create(url=url, events=["voicenote.failed"])
+            for url in (hanging.url, listener.url)
+        )
+        for _ in range(100):  # more than the worker has places
+            http.post(f"{stuck.uri}/test").raise_for_status()
+        hanging.next()
+        started = time.monotonic()
+        for _ in range(10):
+            http.post(f"{fine.uri}/test").raise_for_status()
+        for _ in range(10):
+            listener.next()
+        assert time.monotonic() - started < 5  # half of the time that each of the others hangs
+        for webhook in (stuck, fine):
+            client.webhooks.delete(webhook.id)
+
+
 def test_a_file_that_is_no_audio_is_refused_at_once(client: Client) -> None:
     for name in ("text.webm", "html-error.mp3", "one-byte.mp3"):
         with pytest.raises(ValidationError) as refused:
@@ -239,10 +262,8 @@ def test_deleting_a_note_leaves_nothing_of_it(server: Server, client: Client, li
 
 
 def test_an_upload_cut_half_way_can_be_repeated_on_the_same_url(server: Server, client: Client) -> None:
-    known = server.credentials
-    keys = {"X-VocaFuse-API-Key": known["api_key"], "X-VocaFuse-API-Secret": known["api_secret"]}
-    data = (AUDIO / SPOKEN).read_bytes()
-    with httpx2.Client(base_url=known["base_url"]) as http:
+    keys, data = server.key_headers, (AUDIO / SPOKEN).read_bytes()
+    with httpx2.Client(base_url=f"{server.origin}/v1") as http:
         asked = http.post("/upload", headers=keys, json={"file_name": "note.wav"}).json()
         assert http.get(f"/voicenotes/{asked['voicenote_id']}", headers=keys).json()["status"] == "created"
 

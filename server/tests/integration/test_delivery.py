@@ -31,6 +31,7 @@ from vocafuse_server.webhooks.models import (
     WebhookStatus,
 )
 from vocafuse_server.webhooks.outbox import announce
+from vocafuse_server.webhooks.places import Places
 from vocafuse_server.webhooks.queries import webhooks_to_tell
 from vocafuse_server.webhooks.service import (
     WebhookChanges,
@@ -49,7 +50,7 @@ NOTE = NoteId(new_uuid())
 
 @pytest.fixture
 async def client() -> AsyncIterator[GuardedClient]:
-    client = GuardedClient(AddressGuard(LOOPBACK))
+    client = GuardedClient(AddressGuard(LOOPBACK), max_connections=4)
     yield client
     await client.close()
 
@@ -60,6 +61,7 @@ def context(database: Database, client: GuardedClient, clock: SettableClock) -> 
         database,
         JobQueue(),
         client,
+        Places(8),
         timeout_s=2,
         retry_delays_s=DELAYS_S,
         disable_after=DISABLE_AFTER,
@@ -182,7 +184,7 @@ async def test_an_address_that_turned_private_is_not_called(
     context: DeliveryContext, account: Account, listener: Listener
 ) -> None:
     _, delivery_id = await announced(context, account, listener.url)
-    strict = GuardedClient(AddressGuard())
+    strict = GuardedClient(AddressGuard(), max_connections=4)
     await deliver(replace(context, client=strict), delivery_id, attempt=1)
     await strict.close()
     assert listener.received.empty()
@@ -348,6 +350,23 @@ async def test_a_deleted_webhook_gets_nothing_more(
         await delete_webhook(session, account.id, webhook.id)
     await deliver(context, delivery_id, attempt=1)
     assert listener.received.empty()
+
+
+async def test_a_receiver_without_a_free_place_is_tried_later(
+    context: DeliveryContext, account: Account, listener: Listener
+) -> None:
+    webhook, delivery_id = await announced(context, account, listener.url)
+    with context.places.taken(webhook):
+        await deliver(context, delivery_id, attempt=1)
+    assert listener.received.empty()
+    assert await state(context) == (DeliveryStatus.PENDING, 0, [])
+    _, put_off = await scheduled(context)
+    assert put_off is not None
+    assert timedelta(seconds=1) <= put_off - context.clock() <= timedelta(seconds=1.5)
+    async with context.database.transaction() as session:
+        assert list(await session.scalars(select(Delivery.next_attempt_at))) == [put_off]
+    await deliver(context, delivery_id, attempt=1)
+    assert (await state(context))[:2] == (DeliveryStatus.DELIVERED, 1)
 
 
 async def test_the_payload_is_kept_as_it_is_signed(

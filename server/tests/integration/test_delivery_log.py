@@ -20,6 +20,7 @@ from vocafuse_server.storage.outbound import GuardedClient
 from vocafuse_server.webhooks.delivery import MAX_RESPONSE_CHARACTERS, DeliveryContext, deliver
 from vocafuse_server.webhooks.events import EventKind, Noun
 from vocafuse_server.webhooks.outbox import announce
+from vocafuse_server.webhooks.places import Places
 
 
 @pytest.fixture
@@ -29,11 +30,12 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 async def worker(api: Api, clock: SettableClock) -> AsyncIterator[DeliveryContext]:
-    client = GuardedClient(api.context.guard)
+    client = GuardedClient(api.context.guard, max_connections=4)
     yield DeliveryContext(
         api.context.database,
         JobQueue(),
         client,
+        Places(8),
         timeout_s=2,
         retry_delays_s=(5.0, 30.0),
         disable_after=timedelta(days=5),

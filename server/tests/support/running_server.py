@@ -86,6 +86,12 @@ class Server:
         """Where the server listens, e.g. `http://127.0.0.1:8000`."""
         return self.credentials["base_url"].removesuffix("/v1")
 
+    @property
+    def key_headers(self) -> dict[str, str]:
+        """What requests of the first tenant carry."""
+        known = self.credentials
+        return {"X-VocaFuse-API-Key": known["api_key"], "X-VocaFuse-API-Secret": known["api_secret"]}
+
     def client(self) -> Client:
         """A client of the first tenant."""
         known = self.credentials

@@ -101,7 +101,7 @@ def test_other_users_of_the_http_library_keep_their_logs(
     server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     Client("key", "secret").close()
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="httpx2")
     server.reply()
     with httpx2.Client() as other:
         other.get(f"{server.url}/page?theirs=1")

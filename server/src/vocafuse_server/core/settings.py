@@ -146,7 +146,10 @@ class Settings(BaseSettings):
         description="Comma-separated delays between the attempts at one delivery.",
     )
     webhooks_in_flight: int = Field(
-        default=16, ge=1, le=1024, description="Deliveries one worker process makes at a time."
+        default=64,
+        ge=1,
+        le=1024,
+        description="Deliveries one worker process makes at a time; to one receiver an eighth of them.",
     )
     metrics: Literal["local", "all", "off"] = Field(
         default="local",

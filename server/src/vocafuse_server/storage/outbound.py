@@ -9,7 +9,9 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import cast
 from urllib.parse import urlsplit
@@ -19,6 +21,8 @@ import httpcore2
 from vocafuse_server.core.settings import Network
 
 Address = IPv4Address | IPv6Address
+
+_MAX_RESOLVERS = 64
 
 # Addresses whose last 32 bits are an IPv4 address: behind a translator (RFC 6052, RFC 8215), and the
 # deprecated IPv4-compatible ones (RFC 4291).
@@ -46,6 +50,8 @@ class AddressGuard:
 
     def __init__(self, allowed: Sequence[Network] = ()) -> None:
         self._allowed = tuple(allowed)
+        # Threads of their own: a name server that hangs must not hold up what else runs in threads.
+        self._resolvers = ThreadPoolExecutor(_MAX_RESOLVERS, thread_name_prefix="resolve")
 
     async def check_url(self, url: str) -> None:
         """Raises ForbiddenAddress unless the URL is http(s) to a host with only permitted addresses."""
@@ -72,7 +78,9 @@ class AddressGuard:
         """
         loop = asyncio.get_running_loop()
         try:
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found = await loop.run_in_executor(
+                self._resolvers, partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+            )
         except (OSError, UnicodeError) as error:
             raise ForbiddenAddress("has a host name that does not resolve") from error
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
@@ -152,15 +160,18 @@ class GuardedClient:
 
     Args:
         guard: Decides which addresses may be called.
+        max_connections: How many calls are made at a time.
         max_response_bytes: How much of an answer's body is read.
     """
 
-    def __init__(self, guard: AddressGuard, *, max_response_bytes: int = 16 * 1024) -> None:
+    def __init__(
+        self, guard: AddressGuard, *, max_connections: int, max_response_bytes: int = 16 * 1024
+    ) -> None:
         self._max_response_bytes = max_response_bytes
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=ssl.create_default_context(),
             network_backend=_GuardedBackend(guard),
-            max_connections=100,
+            max_connections=max_connections,
             max_keepalive_connections=20,
             keepalive_expiry=30,
         )

@@ -19,6 +19,7 @@ from vocafuse_server.storage.outbound import GuardedClient, OutboundError
 from vocafuse_server.webhooks import queries
 from vocafuse_server.webhooks.models import Delivery, DeliveryAttempt, DeliveryStatus, Webhook, WebhookStatus
 from vocafuse_server.webhooks.outbox import enqueue_attempt
+from vocafuse_server.webhooks.places import Places
 from vocafuse_server.webhooks.retry import next_delay
 from vocafuse_server.webhooks.rotation import Secrets
 from vocafuse_server.webhooks.signing import delivery_headers
@@ -35,6 +36,7 @@ class DeliveryContext:
     database: Database
     queue: JobQueue
     client: GuardedClient
+    places: Places
     timeout_s: float
     retry_delays_s: Sequence[float]
     disable_after: timedelta
@@ -66,6 +68,7 @@ class _Outcome:
 async def deliver(context: DeliveryContext, delivery_id: DeliveryId, *, attempt: int) -> None:
     """Make one attempt at a delivery; does nothing if it has been made or is no longer wanted.
 
+    If the receiver has no place free, the attempt is put off and made by another job.
     The transaction is not held while the receiver is called. A crash between the answer and the
     record repeats the attempt: at least once, with the same delivery id.
     """
@@ -73,7 +76,12 @@ async def deliver(context: DeliveryContext, delivery_id: DeliveryId, *, attempt:
     if found is None:
         return
     delivery, webhook = found
-    outcome = await _send(context, delivery, webhook)
+    wait_s = context.places.wait_s(webhook)
+    if wait_s is not None:
+        await _put_off(context, delivery, wait_s)
+        return
+    with context.places.taken(webhook):
+        outcome = await _send(context, delivery, webhook)
     async with context.database.transaction() as session:
         disabled = await _record(session, context, delivery, outcome)
     context.metrics.delivery_attempted(outcome.kind, duration_s=outcome.duration_ms / 1000)
@@ -108,6 +116,16 @@ async def _find(
             await queries.end_deliveries(session, found[1].id, now=context.clock())
             return None
         return found
+
+
+async def _put_off(context: DeliveryContext, delivery: Delivery, wait_s: float) -> None:
+    number = delivery.attempts + 1
+    # Spread out, so that what is put off together doesn't come back together.
+    at = context.clock() + timedelta(seconds=wait_s * context.rng.uniform(1, 1.5))
+    log.debug("webhook attempt put off", delivery_id=str(delivery.id), attempt=number, until=at.isoformat())
+    async with context.database.transaction() as session:
+        if await queries.postpone_attempt(session, delivery.id, number=number, at=at):
+            await enqueue_attempt(session, context.queue, delivery.id, number=number, at=at)
 
 
 async def _send(context: DeliveryContext, delivery: Delivery, webhook: Webhook) -> _Outcome:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import Select, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -206,14 +206,23 @@ async def find_pending_delivery(
         await session.execute(
             select(Delivery, Webhook)
             .join(Webhook, Webhook.id == Delivery.webhook_id)
-            .where(
-                Delivery.id == delivery_id,
-                Delivery.status == DeliveryStatus.PENDING,
-                Delivery.attempts == attempt - 1,
-            )
+            .where(*_awaits(delivery_id, attempt))
         )
     ).one_or_none()
     return None if row is None else (row[0], row[1])
+
+
+async def postpone_attempt(
+    session: AsyncSession, delivery_id: DeliveryId, *, number: int, at: datetime
+) -> bool:
+    """Show when attempt `number` will be made; False if it is no longer wanted."""
+    postponed = await session.scalar(
+        update(Delivery)
+        .where(*_awaits(delivery_id, number))
+        .values(next_attempt_at=at)
+        .returning(Delivery.id)
+    )
+    return postponed is not None
 
 
 async def record_attempt(
@@ -228,15 +237,20 @@ async def record_attempt(
     """Count attempt `number` and move the delivery on; False if another job has done so already."""
     moved = await session.scalar(
         update(Delivery)
-        .where(
-            Delivery.id == delivery_id,
-            Delivery.status == DeliveryStatus.PENDING,
-            Delivery.attempts == number - 1,
-        )
+        .where(*_awaits(delivery_id, number))
         .values(status=status, attempts=number, next_attempt_at=next_attempt_at, updated_at=now)
         .returning(Delivery.id)
     )
     return moved is not None
+
+
+def _awaits(delivery_id: DeliveryId, attempt: int) -> list[ColumnElement[bool]]:
+    """That a delivery is pending, and that this is the attempt it is waiting for."""
+    return [
+        Delivery.id == delivery_id,
+        Delivery.status == DeliveryStatus.PENDING,
+        Delivery.attempts == attempt - 1,
+    ]
 
 
 async def _page(session: AsyncSession, matching: Select[Row], page: PageRequest) -> Page[Row]:

@@ -3,6 +3,8 @@
 Only numeric hosts and `localhost`: resolving these asks no server.
 """
 
+import asyncio
+import threading
 from ipaddress import ip_network
 
 import pytest
@@ -59,3 +61,14 @@ async def test_an_allowed_network_is_permitted_and_no_other() -> None:
     for url in ("http://10.0.0.1/", "http://[::1]/", "http://169.254.169.254/"):
         with pytest.raises(ForbiddenAddress):
             await guard.check_url(url)
+
+
+async def test_names_are_resolved_also_while_all_common_threads_are_busy() -> None:
+    loop, ended = asyncio.get_running_loop(), threading.Event()
+    busy = [loop.run_in_executor(None, ended.wait) for _ in range(64)]
+    try:
+        guard = AddressGuard((ip_network("127.0.0.0/8"),))
+        assert await asyncio.wait_for(guard.resolve("127.0.0.1", 80), 10) == ["127.0.0.1"]
+    finally:
+        ended.set()
+        await asyncio.gather(*busy)
