@@ -81,6 +81,7 @@ def test_a_cut_connection_is_no_loss(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(1)
+    caplog.set_level(1, logger="httpx2")
     server.reply(cut_after=0)
     announce(server)
     server.reply(cut_after=1000)
