@@ -1,8 +1,6 @@
 """What `/metrics` shows of a real app, and to whom."""
 
-import io
 import socket
-import wave
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +10,7 @@ import pytest
 import structlog
 from httpx2 import ASGITransport
 from support.app import Account, Api, SettableClock, running_app
-from support.clips import AUDIO
+from support.clips import AUDIO, joined
 from support.metrics import Scrape
 
 from vocafuse_server.audio.decoder import DecoderPool
@@ -48,15 +46,6 @@ async def upload(api: Api, account: Account, audio: bytes) -> NoteId:
     found = parse_uuid(answer.json()["id"])
     assert found is not None
     return NoteId(found)
-
-
-def repeated(name: str, times: int) -> bytes:
-    """A clip said several times over."""
-    joined = io.BytesIO()
-    with wave.open(str(AUDIO / name)) as clip, wave.open(joined, "wb") as out:
-        out.setparams(clip.getparams())
-        out.writeframes(clip.readframes(clip.getnframes()) * times)
-    return joined.getvalue()
 
 
 async def test_requests_are_counted_and_scrapes_are_not(api: Api, account: Account) -> None:
@@ -230,7 +219,7 @@ async def test_a_second_pass_is_counted(
     api: Api, account: Account, context: TranscribingContext, metrics: Metrics
 ) -> None:
     # Who says the same three times sounds like a model that loops, and is listened to again.
-    note_id = await upload(api, account, repeated(SPOKEN, 3))
+    note_id = await upload(api, account, joined([SPOKEN] * 3))
     await transcribe_note(context, note_id)
     shown = Scrape(metrics.render())
     assert shown.value("vocafuse_transcription_second_passes_total") == 1

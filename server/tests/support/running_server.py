@@ -8,6 +8,8 @@ import sys
 import threading
 from pathlib import Path
 
+import psutil
+
 from vocafuse import Client
 
 COMMAND = [sys.executable, "-m", "vocafuse_server.cli"]
@@ -98,6 +100,13 @@ class Server:
         return Client(
             api_key=known["api_key"], api_secret=known["api_secret"], base_url=known["base_url"], timeout=30
         )
+
+    def worker(self) -> psutil.Process:
+        """The process that transcribes."""
+        assert self._process is not None
+        children = psutil.Process(self._process.pid).children()
+        [worker] = [child for child in children if "worker" in child.cmdline()]
+        return worker
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run another `vocafuse-server` command beside it."""

@@ -81,7 +81,7 @@ class AdaptiveWhisper:
             partial(transcribe_batch, self._model),
             key=lambda request: (request.context_s, request.temperature),
             workers=workers,
-            max_batch=model.max_batch,
+            max_batch=lambda request: model.batch_size(request.context_s),
             max_waiting=MAX_WAITING,
             on_batch=on_batch,
         )

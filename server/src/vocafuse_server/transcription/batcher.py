@@ -30,7 +30,7 @@ class MicroBatcher(Generic[Request, Result]):
         run: Does the work for a batch, in a thread; one result for each request, in order.
         key: What requests must have in common to share a batch.
         workers: Batches that run at the same time.
-        max_batch: Requests in one batch, at most.
+        max_batch: Requests in a batch with this one, at most; the same for all of one key.
         max_waiting: Requests held here, at most; further callers wait outside.
         on_batch: Told of each batch's size before it runs.
     """
@@ -41,7 +41,7 @@ class MicroBatcher(Generic[Request, Result]):
         *,
         key: Callable[[Request], Hashable],
         workers: int,
-        max_batch: int,
+        max_batch: Callable[[Request], int],
         max_waiting: int,
         on_batch: Callable[[int], None] = lambda size: None,
     ) -> None:
@@ -89,7 +89,7 @@ class MicroBatcher(Generic[Request, Result]):
         key = self._waiting[0].key
         fitting = [entry for entry in self._waiting if entry.key == key]
         share = -(-len(fitting) // self._idle)
-        batch = fitting[: min(share, self._max_batch)]
+        batch = fitting[: min(share, self._max_batch(fitting[0].request))]
         taken = {id(entry) for entry in batch}
         self._waiting = [entry for entry in self._waiting if id(entry) not in taken]
         return batch

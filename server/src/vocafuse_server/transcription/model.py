@@ -46,14 +46,16 @@ class Model(Protocol):
     """A loaded model.
 
     Attributes:
-        max_batch: How many windows are worth a batch.
         context_step_s: To what the length of the encoder's input is rounded up.
     """
 
     vocabulary: Vocabulary
     log_mel: LogMel
-    max_batch: int
     context_step_s: float
+
+    def batch_size(self, context_s: float) -> int:
+        """How many windows with so much context are worth a batch."""
+        ...
 
     def encode(self, features: NDArray[np.float32]) -> States:
         """The encoder's output for features of shape (batch, n_mels, frames): frames / 2 of them."""

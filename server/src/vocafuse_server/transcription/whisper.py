@@ -20,6 +20,10 @@ from vocafuse_server.transcription.words import TokenTimes, read_alignment
 
 _MAX_LENGTH = 2 * MAX_TOKENS
 """CTranslate2 generates at most half of this."""
+_MAX_BATCH = 4
+_MAX_BATCH_S2 = 1800.0
+"""Bound on windows times context squared, with which the memory of the encoder's attention grows: four
+windows of 20 s, or two of 30 s."""
 
 
 class CTranslate2Whisper:
@@ -32,7 +36,6 @@ class CTranslate2Whisper:
         TranscriptionError: The files or the hardware do not fit.
     """
 
-    max_batch = 4
     context_step_s = 2.5
 
     def __init__(self, files: ModelFiles, hardware: Hardware) -> None:
@@ -51,6 +54,10 @@ class CTranslate2Whisper:
         self._multilingual = self._model.is_multilingual
         self.vocabulary = Vocabulary(files.path, multilingual=self._multilingual)
         self.log_mel = LogMel(self._model.n_mels)
+
+    def batch_size(self, context_s: float) -> int:
+        """See `Model.batch_size`."""
+        return max(1, min(_MAX_BATCH, int(_MAX_BATCH_S2 / context_s**2)))
 
     def encode(self, features: NDArray[np.float32]) -> States:
         """See `Model.encode`."""
@@ -121,7 +128,6 @@ class HybridWhisper:
         UnreadableCheckpoint: The decoder can't read these weights; CTranslate2 can.
     """
 
-    max_batch = 1
     context_step_s = 0.5
 
     def __init__(self, files: ModelFiles, hardware: Hardware) -> None:
@@ -129,6 +135,11 @@ class HybridWhisper:
         self.vocabulary = self._encoder.vocabulary
         self.log_mel = self._encoder.log_mel
         self._decoder = OnnxDecoder(files.path, self.vocabulary, threads=hardware.threads)
+
+    def batch_size(self, context_s: float) -> int:
+        """See `Model.batch_size`."""
+        del context_s
+        return 1
 
     def encode(self, features: NDArray[np.float32]) -> States:
         """See `Model.encode`."""

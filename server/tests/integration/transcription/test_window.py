@@ -23,7 +23,6 @@ LOOP = " and I have to say that" * 12
 class ScriptedModel:
     """Gives one output after another and remembers the context and the temperature of each."""
 
-    max_batch = 4
     context_step_s = 2.5
 
     def __init__(self, vocabulary: Vocabulary, outputs: list[Output]) -> None:
@@ -32,6 +31,10 @@ class ScriptedModel:
         self.passes: list[tuple[float, float]] = []
         self._outputs = iter(outputs)
         self._context_s = 0.0
+
+    def batch_size(self, context_s: float) -> int:
+        del context_s
+        return 4
 
     def encode(self, features: NDArray[np.float32]) -> States:
         self._context_s = features.shape[2] / 100

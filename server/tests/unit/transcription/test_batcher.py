@@ -36,7 +36,11 @@ def batcher(
     work: Work, *, workers: int = 1, max_batch: int = 4, max_waiting: int = 100
 ) -> MicroBatcher[Request, int]:
     return MicroBatcher(
-        work, key=lambda request: request[0], workers=workers, max_batch=max_batch, max_waiting=max_waiting
+        work,
+        key=lambda request: request[0],
+        workers=workers,
+        max_batch=lambda request: max_batch,
+        max_waiting=max_waiting,
     )
 
 
@@ -137,6 +141,22 @@ async def test_a_cancelled_request_is_not_worked_on() -> None:
         await given_up
     await batches.close()
     assert work.batches == [[("a", 0)], [("a", 2)]]
+
+
+async def test_each_batch_is_told_and_no_larger_than_its_kind_allows() -> None:
+    work, told = Work(), list[int]()
+    batches = MicroBatcher[Request, int](
+        work,
+        key=lambda request: request[0],
+        workers=1,
+        max_batch=lambda request: 1 if request[0] == "large" else 3,
+        max_waiting=100,
+        on_batch=told.append,
+    )
+    requests = [(kind, number) for kind in ("large", "small") for number in range(4)]
+    await asyncio.gather(*(batches.submit(request) for request in requests))
+    await batches.close()
+    assert told == [len(batch) for batch in work.batches] == [1, 1, 1, 1, 3, 1]
 
 
 async def test_no_more_wait_inside_than_allowed() -> None:
