@@ -4,10 +4,8 @@ import os
 from collections.abc import Iterator
 
 import pytest
+import structlog
 from support.listener import Listener, listening
-
-from vocafuse_server.core.logging import configure_logging
-from vocafuse_server.core.settings import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -19,9 +17,10 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _plain_logs() -> None:
-    """As the server's own: the default form of a traceback shows every local variable, in seconds."""
-    configure_logging(Settings(log_format="text"))
+def _plain_tracebacks() -> None:
+    """As in the server's own logs: the default form shows every local variable, and takes seconds."""
+    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], renderer])
 
 
 @pytest.fixture
