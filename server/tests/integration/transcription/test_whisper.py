@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from vocafuse_server.transcription.engine import Samples
 from vocafuse_server.transcription.hardware import Hardware
@@ -30,9 +31,7 @@ def hybrid(base_files: ModelFiles) -> HybridWhisper:
     return HybridWhisper(base_files, ON_CPU)
 
 
-async def features(
-    model: Model, decode: Decode, names: list[str]
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+async def features(model: Model, decode: Decode, names: list[str]) -> NDArray[np.float32]:
     return np.stack([model.log_mel(await decode(name), CONTEXT_S) for name in names])
 
 
@@ -51,11 +50,9 @@ async def test_both_write_the_same_words_at_the_same_times(
         assert mine.language_probability == pytest.approx(theirs.language_probability, abs=0.05)
         assert mine.no_speech_prob == pytest.approx(theirs.no_speech_prob, abs=0.05)
         assert mine.avg_logprob == pytest.approx(theirs.avg_logprob, abs=0.1)
-        spelt = [
-            words(plain.vocabulary.spell(plain.vocabulary.text_tokens(o.tokens))) for o in (mine, theirs)
-        ]
-        assert len(spelt[0]) > 4
-        assert len(set(spelt[0]) ^ set(spelt[1])) <= 2
+        written, expected = (words(plain, output) for output in (mine, theirs))
+        assert len(written) > 4
+        assert len(set(written) ^ set(expected)) <= 2
         frames = [int(CONTEXT_S * 100)]
         ours_s, theirs_s = (model.align(states, [mine], frames)[0].starts_s for model in (hybrid, plain))
         assert np.median(np.abs(np.array(ours_s) - np.array(theirs_s))) <= 0.04
