@@ -15,7 +15,7 @@ class SessionOptions:
 
 class InferenceSession:
     def __init__(
-        self, path_or_bytes: bytes, sess_options: SessionOptions, *, providers: Sequence[str]
+        self, path_or_bytes: str | bytes, sess_options: SessionOptions, *, providers: Sequence[str]
     ) -> None: ...
     def run(
         self, output_names: Sequence[str] | None, input_feed: Mapping[str, NDArray[np.float32]]

@@ -1,0 +1,106 @@
+"""Rows of figures as a table for people: plain, or in Markdown."""
+
+from collections.abc import Sequence
+
+from bench.report import Figure, Goal, Report, Row
+
+# Heading and digits after the point of each figure.
+_HEADINGS = {
+    "peer": ("", 0),
+    "part": ("", 0),
+    "process": ("", 0),
+    "wall_s": ("wall s", 2),
+    "cpu_s": ("CPU s", 1),
+    "x_real_time": ("x real time", 1),
+    "x_fw_default": ("x fw-default", 2),
+    "x_fw_int8": ("x fw-int8", 2),
+    "x_best_batched": ("x best fw-batched", 2),
+    "latency_p50_s": ("latency p50 s", 3),
+    "latency_p95_s": ("p95 s", 3),
+    "wer_english": ("WER English %", 2),
+    "wer_others": ("WER others %", 2),
+    "peak_mb": ("peak MB", 0),
+    "of_int8_peak": ("of int8 peak %", 1),
+    "files": ("files", 0),
+    "words": ("words", 0),
+    "heard": ("heard", 0),
+    "ms": ("ms", 1),
+}
+MISSING = "-"
+
+
+def shown(name: str, value: Figure) -> str:
+    """A figure as it stands in a table."""
+    if value is None:
+        return MISSING
+    return value if isinstance(value, str) else f"{value:.{_HEADINGS[name][1]}f}"
+
+
+def readable(report: Report) -> str:
+    """A report for a terminal."""
+    parts = [f"{report.part}: {report.what}", plain_table(report.rows), *report.remarks]
+    doubts = [f"Doubtful: {' and '.join(report.conditions.doubts)}."] if report.conditions.doubts else []
+    return "\n\n".join([*parts, *doubts, goals_plain(report.goals)]) + "\n"
+
+
+def plain_table(rows: Sequence[Row]) -> str:
+    """Columns in line, for a terminal."""
+    table = _cells(rows)
+    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in table
+    )
+
+
+def markdown_table(rows: Sequence[Row]) -> str:
+    """The first column to the left, all others to the right; our own peers in bold."""
+    heading, *body = _cells(rows)
+    lines = [_line(heading), "|---|" + "---:|" * (len(heading) - 1)]
+    for cells in body:
+        bold = cells[0].startswith("ours")
+        lines.append(_line([f"**{cell}**" if bold else cell.replace("|", r"\|") for cell in cells]))
+    return "\n".join(lines)
+
+
+def _cells(rows: Sequence[Row]) -> list[list[str]]:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    body = [[shown(name, row.get(name)) for name in names] for row in rows]
+    return [[_HEADINGS[name][0] for name in names], *body]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def goal_rows(goals: Sequence[Goal]) -> list[list[str]]:
+    """Of each goal: the figure, what was asked for, what was measured, and whether it is met."""
+    return [
+        [
+            goal.figure + (" (stretch goal)" if goal.stretch else ""),
+            f"{'≥' if goal.at_least else '≤'} {_amount(goal.bound, goal.unit)}",
+            _amount(goal.measured, goal.unit),
+            "yes" if goal.met else "**no**",
+        ]
+        for goal in goals
+    ]
+
+
+def goals_markdown(goals: Sequence[Goal]) -> str:
+    lines = [_line(["figure", "bar", "measured", "met"]), "|---|---:|---:|---|"]
+    return "\n".join([*lines, *(_line(row) for row in goal_rows(goals))])
+
+
+def goals_plain(goals: Sequence[Goal]) -> str:
+    return "\n".join(
+        f"{figure}: {measured} (bar {bar}; met: {met.strip('*')})"
+        for figure, bar, measured, met in goal_rows(goals)
+    )
+
+
+def _amount(value: float, unit: str) -> str:
+    number = f"{value:.2f}".rstrip("0").rstrip(".")
+    return f"{number}{'' if unit in {'x', ''} else ' '}{unit}"

@@ -1,0 +1,3 @@
+class Segment:
+    @property
+    def text(self) -> str: ...
