@@ -25,7 +25,7 @@ types: .venv/.dev-installed ## Strict type check
 	$(BIN)/basedpyright
 
 unit: .venv/.dev-installed ## Unit tests
-	$(BIN)/pytest -n 2 server/tests/unit sdk/python/tests
+	$(BIN)/pytest -n 2 server/tests/unit sdk/python/tests bench/tests
 
 integration: .venv/.dev-installed ## Tests on a real embedded Postgres
 	$(BIN)/pytest -n 2 --dist loadgroup server/tests/integration
@@ -33,9 +33,8 @@ integration: .venv/.dev-installed ## Tests on a real embedded Postgres
 e2e: .venv/.dev-installed ## Tests of the running server with the real model
 	$(BIN)/pytest server/tests/e2e
 
-bench: .venv/.dev-installed ## Benchmarks; each prints what it is compared with
-	$(BIN)/python bench/latency.py
-	$(BIN)/python bench/engine.py --rounds 1
+bench: .venv/.dev-installed ## Measure beside other programs (1-2 hours; BENCH=latency for one part)
+	$(BIN)/python -m bench --into docs $(BENCH)
 
 openapi: .venv/.run-installed ## Write openapi.json from the code
 	$(BIN)/python -m vocafuse_server.openapi > openapi.json
@@ -47,7 +46,7 @@ lock: .venv/.dev-installed ## Pin requirements/*.in again
 	  requirements/$$name.in -o requirements/$$name.txt; done
 
 clean: ## Remove what the build made (not your data)
-	rm -rf .venv .pytest_cache .ruff_cache
+	rm -rf .venv .pytest_cache .ruff_cache build
 
 # Some systems split venv's own pip off into a package; the machine's pip then does its work.
 .venv/bin/python:

@@ -1,39 +1,39 @@
 """From the end of an upload to the webhook's arrival, for one short note on an idle server.
 
-Starts a server of its own (`vocafuse-server up` on a temporary data directory), uploads the bundled
-sample again and again, and waits each time for the signed webhook at a real listener on this machine.
-The parts come from the server's own log. The floor, in the same run: the engine alone, called in this
-process on the same samples, with nothing around it.
+    .venv/bin/python -m bench latency [--most 20] [--json FILE]
 
-    python bench/latency.py [--runs 20] [--json]
+A server of its own (`vocafuse-server up` on an empty data directory) gets the bundled sample again and again,
+and each time the signed webhook is waited for. The parts come from the server's own log. The floor, in the
+same run: the engine alone, called on the same samples, with nothing around it.
 """
 
-import argparse
 import asyncio
 import json
-import os
-import statistics
-import subprocess
-import sys
 import tempfile
-import threading
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from queue import Queue
+from statistics import median
 
-from vocafuse import Client
+import psutil
+
+from bench.figures import percentile
+from bench.options import Options
+from bench.peers import base_model
+from bench.report import Goal, Report, Row, conditions
+from bench.rounds import progress
+from bench.server import listening, running_server
+from bench.usage import Meter
 from vocafuse_server.audio.decoder import DecoderPool
 from vocafuse_server.audio.limits import DecoderLimits
 from vocafuse_server.cli import SAMPLE
 from vocafuse_server.transcription.adaptive import AdaptiveWhisper
 from vocafuse_server.transcription.engine import TranscribeOptions
 from vocafuse_server.transcription.hardware import choose_hardware
-from vocafuse_server.transcription.weights import resolve_model
 
-BAR_S = 2.5
+RUNS = 20
+WARM_UPS = 2
+"""The first notes warm the caches and the connections."""
+BAR_MS = 2500
 # What the log calls each part, in the order in which they happen.
 PARTS = {
     "wait in the queue": "queue_ms",
@@ -46,138 +46,71 @@ PARTS = {
     "time the words": "align_ms",
     "commit": "commit_ms",
 }
-DELIVER = "deliver the webhook"
+Logged = dict[str, float]
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    options.add_argument("--runs", type=int, default=20)
-    options.add_argument("--json", action="store_true")
-    chosen = options.parse_args()
+def measure(options: Options) -> Report:
+    """The parts and the whole, medians of so many notes."""
+    runs = options.most or RUNS
+    meter = Meter(psutil.Process())
     with tempfile.TemporaryDirectory(prefix="vocafuse-bench-") as folder:
-        data_dir = Path(folder) / "data"
-        totals_s, logged = measure(data_dir, chosen.runs)
-        floor_s = asyncio.run(engine_alone(data_dir, chosen.runs))
-    report(totals_s, logged, floor_s, as_json=chosen.json)
+        totals_s, logged = webhooks(Path(folder) / "data", runs)
+    progress("latency: the engine alone")
+    alone_ms = 1000 * asyncio.run(engine_alone(runs))
+    total_ms = 1000 * median(totals_s)
+    parts_ms = {name: median(line[key] for line in logged) for name, key in PARTS.items()}
+    parts_ms["deliver the webhook"] = max(0.0, total_ms - sum(parts_ms.values()))
+    figures = parts_ms | {
+        "upload to webhook": total_ms,
+        "upload to webhook, p95": 1000 * percentile(totals_s, 0.95),
+        "the engine alone": alone_ms,
+    }
+    rows: list[Row] = [{"part": name, "ms": round(value, 1)} for name, value in figures.items()]
+    return Report(
+        "latency",
+        f"One note of {logged[0]['duration_s']} s on an idle server, {runs} times, medians.",
+        conditions(rounds=runs, others=meter.read().others),
+        rows,
+        [Goal("Upload to webhook, one note", round(total_ms), BAR_MS, at_least=False, unit="ms")],
+        remarks=[f"The whole takes {total_ms / alone_ms:.2f} times what the engine alone takes."],
+    )
 
 
-def measure(data_dir: Path, runs: int) -> tuple[list[float], list[dict[str, float]]]:
+def webhooks(data_dir: Path, runs: int) -> tuple[list[float], list[Logged]]:
     """Seconds from the end of each upload to its webhook, and the parts that the server logged."""
     totals_s: list[float] = []
-    with listening() as (url, arrivals), running_server(data_dir) as (client, log_file):
-        client.webhooks.create(url=url, events=["voicenote.transcribed"])
-        for run in range(runs + 2):
-            note = client.voicenotes.upload(SAMPLE, on_progress=(sent := _LastByte()))
-            note_id, arrived = arrivals.get(timeout=60)
-            if note_id != note.id:
-                raise RuntimeError("another note's webhook arrived")
-            if run >= 2:  # the first two warm the caches and the connections
-                totals_s.append(arrived - sent.at)
-        parts = [json.loads(line) for line in log_file.read_text().splitlines() if "note transcribed" in line]
-    return totals_s, parts[2:]
+    with listening() as (url, arrivals), running_server(data_dir) as server:
+        server.client.webhooks.create(url=url, events=["voicenote.transcribed"])
+        for _ in range(runs + WARM_UPS):
+            note = server.client.voicenotes.upload(SAMPLE, on_progress=(sent := _LastByte()))
+            totals_s.append(arrivals.wait(note.id) - sent.at_s)
+            progress(f"latency: {1000 * totals_s[-1]:.0f} ms")
+        lines = server.log_file.read_text().splitlines()
+    logged = [json.loads(line) for line in lines if "note transcribed" in line]
+    return totals_s[WARM_UPS:], logged[WARM_UPS:]
 
 
 class _LastByte:
     """When the last byte of an upload was handed to the network."""
 
     def __init__(self) -> None:
-        self.at = 0.0
+        self.at_s = 0.0
 
     def __call__(self, sent: int, total: int) -> None:
-        self.at = time.monotonic()
+        self.at_s = time.perf_counter()
 
 
-@contextmanager
-def listening() -> Generator[tuple[str, "Queue[tuple[str, float]]"]]:
-    """A listener's URL, and the note's id and the time of each webhook that arrives."""
-    arrivals: Queue[tuple[str, float]] = Queue()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            arrived = time.monotonic()
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            arrivals.put((body["voicenote"]["id"], arrived))
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Quiet."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        threading.Thread(target=http.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{http.server_port}/", arrivals
-        http.shutdown()
-
-
-@contextmanager
-def running_server(data_dir: Path) -> Generator[tuple[Client, Path]]:
-    """A client of a server that runs while the block does, and the server's log."""
-    environment = {
-        **os.environ,
-        "VOCAFUSE_DATA_DIR": str(data_dir),
-        "VOCAFUSE_PORT": "0",
-        "VOCAFUSE_ALLOW_PRIVATE_NETWORKS": "127.0.0.0/8",
-        "VOCAFUSE_LOG_FORMAT": "json",
-    }
-    log_file = data_dir.with_suffix(".log")
-    with log_file.open("w") as log:
-        command = [sys.executable, "-m", "vocafuse_server.cli", "up"]
-        server = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
-    try:
-        assert server.stdout is not None
-        if not any("--wait" in line for line in server.stdout):
-            raise RuntimeError(log_file.read_text())
-        known = json.loads((data_dir / "credentials.json").read_text())
-        with Client(known["api_key"], known["api_secret"], known["base_url"]) as client:
-            yield client, log_file
-    finally:
-        server.terminate()
-        server.communicate()
-
-
-async def engine_alone(data_dir: Path, runs: int) -> float:
+async def engine_alone(runs: int) -> float:
     """Median seconds of the engine on the sample, with nothing around it."""
     decoder = DecoderPool(processes=1, limits=DecoderLimits())
     audio = await decoder.decode(SAMPLE.read_bytes())
     await decoder.close()
-    engine = AdaptiveWhisper.load(resolve_model("base", data_dir=data_dir), choose_hardware())
+    engine = await asyncio.to_thread(AdaptiveWhisper.load, base_model(), choose_hardware())
     await engine.warm()
     times_s: list[float] = []
     for _ in range(runs):
-        started = time.monotonic()
+        started = time.perf_counter()
         await engine.transcribe(audio.samples, TranscribeOptions())
-        times_s.append(time.monotonic() - started)
+        times_s.append(time.perf_counter() - started)
     await engine.close()
-    return statistics.median(times_s)
-
-
-def report(totals_s: list[float], logged: list[dict[str, float]], floor_s: float, *, as_json: bool) -> None:
-    """Print the parts and the whole."""
-    parts_ms = {name: statistics.median(line[key] for line in logged) for name, key in PARTS.items()}
-    total_ms = statistics.median(totals_s) * 1000
-    parts_ms[DELIVER] = max(0.0, total_ms - sum(parts_ms.values()))
-    ordered = sorted(totals_s)
-    figures = {
-        "runs": len(totals_s),
-        "median_ms": round(total_ms, 1),
-        "p95_ms": round(ordered[int(0.95 * (len(ordered) - 1))] * 1000, 1),
-        "max_ms": round(ordered[-1] * 1000, 1),
-        "engine_alone_ms": round(floor_s * 1000, 1),
-        "times_the_engine_alone": round(total_ms / 1000 / floor_s, 2),
-        "bar_ms": BAR_S * 1000,
-        "parts_ms": {name: round(value, 1) for name, value in parts_ms.items()},
-    }
-    if as_json:
-        print(json.dumps(figures, indent=2))
-        return
-    print(f"One note of {logged[0]['duration_s']} s on an idle server, {len(totals_s)} runs, medians\n")
-    for name, value in parts_ms.items():
-        print(f"  {name:<22}{value:8.1f} ms")
-    ratio = figures["times_the_engine_alone"]
-    print(f"\n  {'upload to webhook':<22}{total_ms:8.1f} ms   (p95 {figures['p95_ms']}; bar {BAR_S} s)")
-    print(f"  {'the engine alone':<22}{floor_s * 1000:8.1f} ms   (the whole takes {ratio} x that)")
-
-
-if __name__ == "__main__":
-    main()
+    return median(times_s)

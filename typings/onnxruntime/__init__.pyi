@@ -1,6 +1,7 @@
 """The part of onnxruntime that is used here."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,8 @@ class SessionOptions:
 
 class InferenceSession:
     def __init__(
-        self, path_or_bytes: str | bytes, sess_options: SessionOptions, *, providers: Sequence[str]
+        self, path_or_bytes: str | bytes, sess_options: SessionOptions, providers: Sequence[str]
     ) -> None: ...
     def run(
-        self, output_names: Sequence[str] | None, input_feed: Mapping[str, NDArray[np.float32]]
-    ) -> list[NDArray[np.float32]]: ...
+        self, output_names: Sequence[str] | None, input_feed: Mapping[str, NDArray[np.generic]]
+    ) -> list[NDArray[Any]]: ...
