@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from vocafuse_server import __version__
+from vocafuse_server.accounts.key_usage import KeyUsage
 from vocafuse_server.accounts.tokens import TokenSigner
 from vocafuse_server.core.clock import Clock, utc_now
 from vocafuse_server.core.data_dir import load_signing_key
@@ -27,7 +28,7 @@ from vocafuse_server.dialects.context import AppContext
 from vocafuse_server.dialects.figures import DatabaseReader
 from vocafuse_server.dialects.idempotency import REPLAYED_HEADER, replay
 from vocafuse_server.dialects.request_log import CrashAnswer, RequestLog
-from vocafuse_server.dialects.v1 import deliveries, errors, notes, tokens, uploads, webhooks
+from vocafuse_server.dialects.v1 import api_keys, deliveries, errors, notes, tokens, uploads, webhooks
 from vocafuse_server.dialects.v1.vocabulary import RECORDINGS, VOICENOTES
 from vocafuse_server.idempotency.errors import AnsweredBefore
 from vocafuse_server.storage.objects import open_objects
@@ -71,19 +72,22 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         signing_key = load_signing_key(settings)
         database = Database(database_url, pool_size=settings.database_pool_size)
+        key_usage = KeyUsage()
         app.state.context = AppContext(
             settings=settings,
             database=database,
             queue=JobQueue(),
             objects=open_objects(settings),
             guard=AddressGuard(settings.allow_private_networks),
+            key_usage=key_usage,
             token_signer=TokenSigner(signing_key),
             upload_url_signer=UploadUrlSigner(signing_key),
             clock=clock,
             metrics=metrics,
             figures=DatabaseReader(database),
         )
-        yield
+        async with key_usage.written_to(database):
+            yield
         await database.close()
 
     app = Api(
@@ -96,7 +100,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
     )
     for router in (
         *(tokens.router, uploads.router, uploads.signed_router),
-        *(webhooks.router, deliveries.router, operations.router),
+        *(webhooks.router, deliveries.router, api_keys.router, operations.router),
     ):
         app.include_router(router)
     for vocabulary in (VOICENOTES, RECORDINGS):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from vocafuse_server.accounts.errors import InsufficientScope
 from vocafuse_server.accounts.scopes import GRANTED_BY, Scope, TokenScope
 from vocafuse_server.accounts.tokens import TokenClaims
-from vocafuse_server.core.ids import TenantId
+from vocafuse_server.core.ids import ApiKeyId, TenantId
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +17,13 @@ class Caller:
         identity: The user a token speaks for, and whose notes alone it sees; None for a key pair,
             which sees the whole tenant.
         scopes: What the caller may do.
+        key_id: The API key it came with; None for a token.
     """
 
     tenant_id: TenantId
     identity: str | None
     scopes: frozenset[Scope]
+    key_id: ApiKeyId | None = None
 
     def require(self, scope: Scope) -> None:
         """Raises InsufficientScope unless the caller holds `scope`."""

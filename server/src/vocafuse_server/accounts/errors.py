@@ -1,6 +1,6 @@
 """What goes wrong when callers are told apart."""
 
-from vocafuse_server.core.errors import ApiError
+from vocafuse_server.core.errors import ApiError, Conflict, NotFound
 
 
 class InvalidToken(ApiError):
@@ -33,3 +33,13 @@ class InsufficientScope(ApiError):
     name = "INSUFFICIENT_SCOPE"
     type = "AuthorizationError"
     default_message = "These credentials don't allow this."
+
+
+class ApiKeyNotFound(NotFound):
+    code = 3005
+    name = "API_KEY_NOT_FOUND"
+    default_message = "API key not found"
+
+
+class ApiKeyInUse(Conflict):
+    default_message = "This is the API key that the request came with. Use another one to revoke it."

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy import BigInteger, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vocafuse_server.core.database import Base, JsonObject
@@ -19,6 +19,8 @@ class Plan(StrEnum):
 class KeyStatus(StrEnum):
     ACTIVE = "active"
     REVOKED = "revoked"
+    EXPIRED = "expired"
+    """Never stored: it follows from the time; see `ApiKey.status_at`."""
 
 
 class Tenant(Base):
@@ -54,5 +56,14 @@ class ApiKey(Base):
     scopes: Mapped[list[str]]
     status: Mapped[KeyStatus]
     expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    usage_count: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    """How many requests it authenticated; some seconds late, as `last_used_at` is."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+    def status_at(self, now: datetime) -> KeyStatus:
+        """What the key is at that time."""
+        if self.status is KeyStatus.ACTIVE and self.expires_at is not None and self.expires_at <= now:
+            return KeyStatus.EXPIRED
+        return self.status

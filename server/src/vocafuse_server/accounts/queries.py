@@ -1,22 +1,24 @@
 """SQL of accounts."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import exists, select
+from sqlalchemy import ColumnElement, exists, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vocafuse_server.accounts.models import ApiKey, KeyStatus, Tenant
-from vocafuse_server.core.ids import TenantId
+from vocafuse_server.core.ids import ApiKeyId, TenantId
+from vocafuse_server.core.pages import Page, PageRequest
 
 
 async def find_live_key(session: AsyncSession, api_key: str, *, now: datetime) -> ApiKey | None:
-    """The key pair named `api_key`, unless it is revoked or has expired."""
-    found = await session.scalar(select(ApiKey).where(ApiKey.api_key == api_key))
-    if found is None or found.status is not KeyStatus.ACTIVE:
-        return None
-    if found.expires_at is not None and found.expires_at <= now:
-        return None
-    return found
+    """The key pair named `api_key`, unless it is revoked or has expired, or its tenant is suspended."""
+    found = await session.scalar(
+        select(ApiKey)
+        .join(Tenant, Tenant.id == ApiKey.tenant_id)
+        .where(ApiKey.api_key == api_key, Tenant.status == "active")
+    )
+    return found if found is not None and found.status_at(now) is KeyStatus.ACTIVE else None
 
 
 async def tenant_is_active(session: AsyncSession, tenant_id: TenantId) -> bool:
@@ -29,3 +31,74 @@ async def tenant_is_active(session: AsyncSession, tenant_id: TenantId) -> bool:
 async def default_tenant_exists(session: AsyncSession) -> bool:
     """Whether the database has the tenant that a first start makes."""
     return bool(await session.scalar(select(exists().where(Tenant.is_default))))
+
+
+async def lock_tenant(session: AsyncSession, tenant_id: TenantId) -> Tenant | None:
+    """The tenant, locked against whoever else locks it, until the transaction ends."""
+    return await session.scalar(select(Tenant).where(Tenant.id == tenant_id).with_for_update())
+
+
+async def find_key(session: AsyncSession, tenant_id: TenantId, key_id: ApiKeyId) -> ApiKey | None:
+    return await session.scalar(select(ApiKey).where(ApiKey.id == key_id, ApiKey.tenant_id == tenant_id))
+
+
+async def list_keys(
+    session: AsyncSession,
+    tenant_id: TenantId,
+    *,
+    status: KeyStatus | None,
+    now: datetime,
+    page: PageRequest,
+) -> Page[ApiKey]:
+    """The tenant's keys, newest first; revoked ones only when their status is asked for."""
+    conditions = [ApiKey.tenant_id == tenant_id, _key_is(status, now)]
+    total = await session.scalar(select(func.count()).select_from(ApiKey).where(*conditions))
+    rows = await session.scalars(
+        select(ApiKey).where(*conditions).order_by(ApiKey.id.desc()).offset(page.offset).limit(page.limit)
+    )
+    return Page(rows.all(), page, total or 0)
+
+
+async def revoke_key(
+    session: AsyncSession, tenant_id: TenantId, key_id: ApiKeyId, *, now: datetime
+) -> ApiKey | None:
+    """active -> revoked; None if the tenant has no such key, or it is revoked already."""
+    return await session.scalar(
+        update(ApiKey)
+        .where(ApiKey.id == key_id, ApiKey.tenant_id == tenant_id, ApiKey.status == KeyStatus.ACTIVE)
+        .values(status=KeyStatus.REVOKED, updated_at=now)
+        .returning(ApiKey)
+    )
+
+
+async def add_key_uses(session: AsyncSession, uses: Mapping[ApiKeyId, tuple[int, datetime]]) -> None:
+    """Count how often each key was used and when last, all in one statement.
+
+    Rows are locked in the order of their ids, so that processes that write at once wait for each
+    other instead of deadlocking.
+    """
+    await session.execute(
+        text(
+            "WITH used AS (SELECT * FROM unnest("
+            "CAST(:ids AS uuid[]), CAST(:counts AS bigint[]), CAST(:times AS timestamptz[])"
+            ") AS used (id, count, at)), "
+            "locked AS (SELECT id FROM api_keys WHERE id IN (SELECT id FROM used)"
+            " ORDER BY id FOR NO KEY UPDATE) "
+            "UPDATE api_keys SET usage_count = api_keys.usage_count + used.count,"
+            " last_used_at = GREATEST(api_keys.last_used_at, used.at) "
+            "FROM locked JOIN used ON used.id = locked.id WHERE api_keys.id = locked.id"
+        ),
+        {
+            "ids": list(uses),
+            "counts": [count for count, _ in uses.values()],
+            "times": [at for _, at in uses.values()],
+        },
+    )
+
+
+def _key_is(status: KeyStatus | None, now: datetime) -> ColumnElement[bool]:
+    if status in {None, KeyStatus.REVOKED}:
+        return ApiKey.status == (status or KeyStatus.ACTIVE)
+    expired = ApiKey.expires_at <= now
+    in_time = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now)
+    return (ApiKey.status == KeyStatus.ACTIVE) & (in_time if status is KeyStatus.ACTIVE else expired)

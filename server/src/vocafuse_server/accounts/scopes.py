@@ -32,6 +32,10 @@ GRANTED_BY: dict[TokenScope, Scope] = {
     TokenScope.READ: Scope.VOICENOTES_READ,
 }
 
+_KEY_ALIASES: dict[str, Scope] = {
+    "recordings:read": Scope.VOICENOTES_READ,
+    "recordings:write": Scope.VOICENOTES_WRITE,
+}
 _ALIASES: dict[str, TokenScope] = {
     "voice-api.upload": TokenScope.UPLOAD,
     "voice-api.upload_voicenote": TokenScope.UPLOAD,
@@ -42,6 +46,29 @@ _ALIASES: dict[str, TokenScope] = {
     "recordings:write": TokenScope.UPLOAD,
     "recordings:read": TokenScope.READ,
 }
+
+
+def parse_key_scopes(names: Iterable[str]) -> frozenset[Scope]:
+    """The scopes of an API key, aliases resolved.
+
+    Raises:
+        InvalidField: There is none, or one is no scope of keys.
+    """
+    found: set[Scope] = set()
+    for name in names:
+        try:
+            found.add(_KEY_ALIASES.get(name) or Scope(name))
+        except ValueError as error:
+            raise InvalidField("scopes", "holds an unknown scope", value=name) from error
+    if not found:
+        raise InvalidField("scopes", "must name at least one scope")
+    return frozenset(found)
+
+
+def in_order(scopes: Iterable[Scope]) -> list[str]:
+    """The names of scopes, in the order in which they are published."""
+    held = set(scopes)
+    return [scope.value for scope in Scope if scope in held]
 
 
 def parse_token_scopes(names: Iterable[str]) -> tuple[TokenScope, ...]:

@@ -31,6 +31,8 @@ async def authenticate(request: Request, context: AppContext) -> Caller:
         else:
             token = _bearer_token(authorization or "")
             caller = await authenticate_token(session, signer=context.token_signer, token=token)
+    if caller.key_id is not None:
+        context.key_usage.record(caller.key_id, now=context.clock())
     structlog.contextvars.bind_contextvars(tenant_id=str(caller.tenant_id))
     return caller
 

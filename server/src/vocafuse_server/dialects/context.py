@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from vocafuse_server.accounts.key_usage import KeyUsage
 from vocafuse_server.accounts.tokens import TokenSigner
 from vocafuse_server.core.clock import Clock
 from vocafuse_server.core.database import Database
@@ -28,6 +29,7 @@ class AppContext:
     queue: JobQueue
     objects: Objects
     guard: AddressGuard
+    key_usage: KeyUsage
     token_signer: TokenSigner
     upload_url_signer: UploadUrlSigner
     clock: Clock

@@ -4,7 +4,14 @@ import pytest
 
 from vocafuse_server.accounts.callers import Caller, missing_for
 from vocafuse_server.accounts.errors import InsufficientScope
-from vocafuse_server.accounts.scopes import KEY_SCOPES, Scope, TokenScope, parse_token_scopes
+from vocafuse_server.accounts.scopes import (
+    KEY_SCOPES,
+    Scope,
+    TokenScope,
+    in_order,
+    parse_key_scopes,
+    parse_token_scopes,
+)
 from vocafuse_server.core.errors import InvalidField
 from vocafuse_server.core.ids import TenantId, new_uuid
 
@@ -39,3 +46,11 @@ def test_a_caller_lacks_what_it_was_not_given() -> None:
         with pytest.raises(InsufficientScope):
             reader.require(scope)
     reader.require(Scope.VOICENOTES_READ)
+
+
+def test_the_scopes_of_keys_have_an_older_spelling_and_one_order() -> None:
+    asked = ["webhooks:read", "recordings:write", "recordings:read", "voicenotes:read"]
+    assert in_order(parse_key_scopes(asked)) == ["voicenotes:read", "voicenotes:write", "webhooks:read"]
+    for unknown in (["voice-api.upload"], ["all"], ["Voicenotes:read"], []):
+        with pytest.raises(InvalidField):
+            parse_key_scopes(unknown)

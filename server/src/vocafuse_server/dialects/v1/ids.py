@@ -1,6 +1,6 @@
 """Ids in v1's paths."""
 
-from vocafuse_server.core.ids import DeliveryId, NoteId, WebhookId, parse_uuid
+from vocafuse_server.core.ids import ApiKeyId, DeliveryId, NoteId, WebhookId, parse_uuid
 
 
 def parse_note_id(text: str) -> NoteId | None:
@@ -19,3 +19,9 @@ def parse_delivery_id(text: str) -> DeliveryId | None:
     """The delivery's id; None for anything that can't be one."""
     found = parse_uuid(text)
     return None if found is None else DeliveryId(found)
+
+
+def parse_api_key_id(text: str) -> ApiKeyId | None:
+    """The API key's id; None for anything that can't be one."""
+    found = parse_uuid(text)
+    return None if found is None else ApiKeyId(found)

@@ -1,0 +1,85 @@
+"""v1's bodies of accounts and API keys, in the published order."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from vocafuse_server.accounts.models import ApiKey
+from vocafuse_server.accounts.service import NewApiKey
+from vocafuse_server.dialects.v1.fields import ShortText, wire_time, wire_time_or_none
+from vocafuse_server.dialects.v1.schemas import RequestBody
+
+API_KEYS_PATH = "/v1/account/api-keys"
+KEY_PREFIX_LENGTH = 10
+
+
+class ApiKeyRequest(RequestBody):
+    name: ShortText | None = Field(default=None, description="Default: `API key`.")
+    scopes: list[str] | None = Field(default=None, description="Default: those of the key that asks.")
+    expires_at: str | None = Field(
+        default=None, description="ISO 8601, UTC unless it says otherwise. Default: never."
+    )
+
+
+class ApiKeyBody(BaseModel):
+    id: str
+    name: str
+    key_prefix: str
+    scopes: list[str]
+    status: str
+    last_used_at: str | None
+    usage_count: int
+    expires_at: str | None
+    created_at: str
+    updated_at: str
+    uri: str
+
+
+class ApiKeyCreated(BaseModel):
+    """The one answer that shows the key and its secret."""
+
+    id: str
+    name: str
+    api_key: str
+    api_secret: str
+    key_prefix: str
+    scopes: list[str]
+    status: str
+    expires_at: str | None
+    created_at: str
+    uri: str
+    code: str
+
+
+def api_key_body(key: ApiKey, *, now: datetime) -> ApiKeyBody:
+    """A key on the wire."""
+    return ApiKeyBody(
+        **_key_fields(key, now),
+        last_used_at=wire_time_or_none(key.last_used_at),
+        usage_count=key.usage_count,
+        updated_at=wire_time(key.updated_at),
+    )
+
+
+def api_key_created(made: NewApiKey, *, now: datetime) -> ApiKeyCreated:
+    """A key on the wire, the one time that it and its secret are shown."""
+    return ApiKeyCreated(
+        **_key_fields(made.row, now),
+        api_key=made.key_pair.api_key,
+        api_secret=made.key_pair.api_secret,
+        code="API_KEY_CREATED",
+    )
+
+
+def _key_fields(key: ApiKey, now: datetime) -> dict[str, Any]:
+    return {
+        "id": str(key.id),
+        "name": key.name,
+        "key_prefix": key.api_key[:KEY_PREFIX_LENGTH],
+        "scopes": key.scopes,
+        "status": key.status_at(now).value,
+        "expires_at": wire_time_or_none(key.expires_at),
+        "created_at": wire_time(key.created_at),
+        "uri": f"{API_KEYS_PATH}/{key.id}",
+    }
