@@ -28,7 +28,16 @@ from vocafuse_server.dialects.context import AppContext
 from vocafuse_server.dialects.figures import DatabaseReader
 from vocafuse_server.dialects.idempotency import REPLAYED_HEADER, replay
 from vocafuse_server.dialects.request_log import CrashAnswer, RequestLog
-from vocafuse_server.dialects.v1 import api_keys, deliveries, errors, notes, tokens, uploads, webhooks
+from vocafuse_server.dialects.v1 import (
+    account,
+    api_keys,
+    deliveries,
+    errors,
+    notes,
+    tokens,
+    uploads,
+    webhooks,
+)
 from vocafuse_server.dialects.v1.vocabulary import RECORDINGS, VOICENOTES
 from vocafuse_server.idempotency.errors import AnsweredBefore
 from vocafuse_server.storage.objects import open_objects
@@ -100,7 +109,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
     )
     for router in (
         *(tokens.router, uploads.router, uploads.signed_router),
-        *(webhooks.router, deliveries.router, api_keys.router, operations.router),
+        *(webhooks.router, deliveries.router, account.router, api_keys.router, operations.router),
     ):
         app.include_router(router)
     for vocabulary in (VOICENOTES, RECORDINGS):

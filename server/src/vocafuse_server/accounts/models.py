@@ -1,6 +1,6 @@
 """Tables of accounts."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from sqlalchemy import BigInteger, ForeignKey, Index, text
@@ -67,3 +67,22 @@ class ApiKey(Base):
         if self.status is KeyStatus.ACTIVE and self.expires_at is not None and self.expires_at <= now:
             return KeyStatus.EXPIRED
         return self.status
+
+
+class MonthlyUsage(Base):
+    """What a tenant's notes of one month took; deleting a note takes nothing off it.
+
+    A note belongs to the month it was created in. It is counted in the transaction that takes its
+    audio in, and its duration in the one that records its text.
+    """
+
+    __tablename__ = "monthly_usage"
+
+    tenant_id: Mapped[TenantId] = mapped_column(
+        ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=True
+    )
+    month: Mapped[date] = mapped_column(primary_key=True)
+    """Its first day, UTC."""
+    notes_count: Mapped[int] = mapped_column(BigInteger)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    duration_ms: Mapped[int] = mapped_column(BigInteger)

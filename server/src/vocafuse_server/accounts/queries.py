@@ -1,12 +1,13 @@
 """SQL of accounts."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, exists, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from vocafuse_server.accounts.models import ApiKey, KeyStatus, Tenant
+from vocafuse_server.accounts.models import ApiKey, KeyStatus, MonthlyUsage, Tenant
 from vocafuse_server.core.ids import ApiKeyId, TenantId
 from vocafuse_server.core.pages import Page, PageRequest
 
@@ -31,6 +32,10 @@ async def tenant_is_active(session: AsyncSession, tenant_id: TenantId) -> bool:
 async def default_tenant_exists(session: AsyncSession) -> bool:
     """Whether the database has the tenant that a first start makes."""
     return bool(await session.scalar(select(exists().where(Tenant.is_default))))
+
+
+async def find_tenant(session: AsyncSession, tenant_id: TenantId) -> Tenant | None:
+    return await session.get(Tenant, tenant_id)
 
 
 async def lock_tenant(session: AsyncSession, tenant_id: TenantId) -> Tenant | None:
@@ -94,6 +99,45 @@ async def add_key_uses(session: AsyncSession, uses: Mapping[ApiKeyId, tuple[int,
             "times": [at for _, at in uses.values()],
         },
     )
+
+
+async def add_usage(
+    session: AsyncSession,
+    tenant_id: TenantId,
+    month: date,
+    *,
+    notes_count: int,
+    size_bytes: int,
+    duration_ms: int,
+) -> None:
+    """Add to what the tenant used in a month."""
+    added = insert(MonthlyUsage).values(
+        tenant_id=tenant_id,
+        month=month,
+        notes_count=notes_count,
+        size_bytes=size_bytes,
+        duration_ms=duration_ms,
+    )
+    await session.execute(
+        added.on_conflict_do_update(
+            index_elements=["tenant_id", "month"],
+            set_={
+                "notes_count": MonthlyUsage.notes_count + added.excluded.notes_count,
+                "size_bytes": MonthlyUsage.size_bytes + added.excluded.size_bytes,
+                "duration_ms": MonthlyUsage.duration_ms + added.excluded.duration_ms,
+            },
+        )
+    )
+
+
+async def list_usage(
+    session: AsyncSession, tenant_id: TenantId, months: Sequence[date]
+) -> Sequence[MonthlyUsage]:
+    """What the tenant used in those of the months in which it used anything."""
+    found = await session.scalars(
+        select(MonthlyUsage).where(MonthlyUsage.tenant_id == tenant_id, MonthlyUsage.month.in_(months))
+    )
+    return found.all()
 
 
 def _key_is(status: KeyStatus | None, now: datetime) -> ColumnElement[bool]:

@@ -1,5 +1,6 @@
 """What can be done with accounts."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,11 +19,13 @@ from vocafuse_server.accounts.models import ApiKey, KeyStatus, Plan, Tenant
 from vocafuse_server.accounts.scopes import KEY_SCOPES, Scope, TokenScope, in_order
 from vocafuse_server.accounts.secrets import KeyPair, new_key_pair, secret_digest, secret_matches
 from vocafuse_server.accounts.tokens import TokenClaims, TokenSigner
-from vocafuse_server.core.errors import InvalidField
+from vocafuse_server.core.database import JsonObject
+from vocafuse_server.core.errors import InvalidField, NotFound
 from vocafuse_server.core.ids import ApiKeyId, TenantId, new_uuid
 
 # Compared with when a key is unknown, so that guessing keys takes as long as guessing secrets.
 _NO_DIGEST = bytes(32)
+MAX_SETTINGS_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,63 @@ async def create_tenant(
     await session.flush()
     await _add_key(session, tenant.id, key_pair, name="First key", scopes=KEY_SCOPES, now=now)
     return NewTenant(tenant.id, key_pair)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChanges:
+    """What to change of an account; None leaves as it is.
+
+    Attributes:
+        email: The new one; an empty one is none.
+        settings: Merged into those there are; a setting that is None is removed.
+    """
+
+    name: str | None = None
+    email: str | None = None
+    settings: JsonObject | None = None
+
+
+async def get_account(session: AsyncSession, tenant_id: TenantId) -> Tenant:
+    """The caller's account.
+
+    Raises:
+        NotFound: It was deleted a moment ago.
+    """
+    found = await queries.find_tenant(session, tenant_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+async def update_account(
+    session: AsyncSession, tenant_id: TenantId, changes: AccountChanges, *, now: datetime
+) -> Tenant:
+    """Change what an account's owner can change of it.
+
+    Raises:
+        InvalidField: The settings would be too large.
+        NotFound: It was deleted a moment ago.
+    """
+    tenant = await queries.lock_tenant(session, tenant_id)
+    if tenant is None:
+        raise NotFound
+    if changes.name is not None:
+        tenant.name = changes.name
+    if changes.email is not None:
+        tenant.email = changes.email or None
+    if changes.settings is not None:
+        tenant.settings = _merged(tenant.settings, changes.settings)
+    if changes != AccountChanges():
+        tenant.updated_at = now
+    await session.flush()
+    return tenant
+
+
+def _merged(settings: JsonObject, changes: JsonObject) -> JsonObject:
+    merged = {name: value for name, value in {**settings, **changes}.items() if value is not None}
+    if len(json.dumps(merged, ensure_ascii=False, separators=(",", ":")).encode()) > MAX_SETTINGS_BYTES:
+        raise InvalidField("settings", f"must take at most {MAX_SETTINGS_BYTES} bytes as compact JSON")
+    return merged
 
 
 @dataclass(frozen=True, slots=True)

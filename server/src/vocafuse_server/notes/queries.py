@@ -64,6 +64,11 @@ async def mark_processing(
     )
 
 
+async def lock_duration(session: AsyncSession, note_id: NoteId) -> float | None:
+    """How long an earlier transcription found the note to be; the note is locked for the next one's end."""
+    return await session.scalar(select(Note.duration_seconds).where(Note.id == note_id).with_for_update())
+
+
 async def mark_transcribed(
     session: AsyncSession, note_id: NoteId, *, audio: dict[str, object], now: datetime
 ) -> Note | None:

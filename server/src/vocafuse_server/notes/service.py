@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from vocafuse_server.accounts.usage import count_duration, count_note
 from vocafuse_server.core.database import JsonObject
 from vocafuse_server.core.ids import NoteId, TenantId, new_uuid
 from vocafuse_server.core.queue import JobQueue, Queue, Task
@@ -97,6 +98,7 @@ async def finish_upload(
         raise AudioAlreadyUploaded
     await queue.enqueue(session, Task.TRANSCRIBE_NOTE, queue=Queue.TRANSCRIPTION, note_id=str(note_id))
     await _announce(session, queue, note, EventKind.CREATED, now=now)
+    await count_note(session, note.tenant_id, created_at=note.created_at, size_bytes=audio.size_bytes)
     return note
 
 
@@ -177,6 +179,7 @@ async def record_transcription(
     Returns:
         False, and nothing done, if the note is gone or no longer being processed.
     """
+    counted_s = await queries.lock_duration(session, note_id)
     note = await queries.mark_transcribed(session, note_id, audio=audio, now=now)
     if note is None:
         return False
@@ -191,6 +194,13 @@ async def record_transcription(
         },
     )
     await _announce(session, queue, note, EventKind.TRANSCRIBED, transcription=row, now=now)
+    await count_duration(
+        session,
+        note.tenant_id,
+        created_at=note.created_at,
+        duration_s=note.duration_seconds or 0.0,
+        counted_s=counted_s,
+    )
     return True
 
 

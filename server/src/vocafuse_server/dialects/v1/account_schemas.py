@@ -5,13 +5,50 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from vocafuse_server.accounts.models import ApiKey
+from vocafuse_server.accounts.models import ApiKey, Tenant
 from vocafuse_server.accounts.service import NewApiKey
-from vocafuse_server.dialects.v1.fields import ShortText, wire_time, wire_time_or_none
+from vocafuse_server.accounts.usage import RecentUsage, Usage
+from vocafuse_server.core.database import JsonObject as JsonData
+from vocafuse_server.dialects.v1.fields import Email, JsonObject, ShortText, wire_time, wire_time_or_none
 from vocafuse_server.dialects.v1.schemas import RequestBody
 
-API_KEYS_PATH = "/v1/account/api-keys"
+ACCOUNT_PATH = "/v1/account"
+API_KEYS_PATH = f"{ACCOUNT_PATH}/api-keys"
 KEY_PREFIX_LENGTH = 10
+
+
+class AccountRequest(RequestBody):
+    name: ShortText | None = None
+    email: Email | None = Field(default=None, description="An empty one removes it.")
+    settings: JsonObject | None = Field(
+        default=None, description="Merged into those there are; a setting that is null is removed."
+    )
+
+
+class UsageBody(BaseModel):
+    recordings_count: int
+    voicenotes_count: int
+    total_duration_seconds: float
+    storage_used_bytes: int
+
+
+class AccountUsage(BaseModel):
+    current_month: UsageBody
+    previous_month: UsageBody
+
+
+class AccountBody(BaseModel):
+    id: str
+    tenant_id: str
+    name: str
+    email: str | None
+    status: str
+    plan: str
+    settings: JsonData
+    created_at: str
+    updated_at: str
+    uri: str
+    usage: AccountUsage
 
 
 class ApiKeyRequest(RequestBody):
@@ -50,6 +87,34 @@ class ApiKeyCreated(BaseModel):
     created_at: str
     uri: str
     code: str
+
+
+def account_body(tenant: Tenant, usage: RecentUsage) -> AccountBody:
+    """An account on the wire."""
+    return AccountBody(
+        id=str(tenant.id),
+        tenant_id=str(tenant.id),
+        name=tenant.name,
+        email=tenant.email,
+        status=tenant.status,
+        plan=tenant.plan.value,
+        settings=tenant.settings,
+        created_at=wire_time(tenant.created_at),
+        updated_at=wire_time(tenant.updated_at),
+        uri=ACCOUNT_PATH,
+        usage=AccountUsage(
+            current_month=_usage_body(usage.current_month), previous_month=_usage_body(usage.previous_month)
+        ),
+    )
+
+
+def _usage_body(usage: Usage) -> UsageBody:
+    return UsageBody(
+        recordings_count=usage.notes_count,
+        voicenotes_count=usage.notes_count,
+        total_duration_seconds=usage.duration_ms / 1000,
+        storage_used_bytes=usage.size_bytes,
+    )
 
 
 def api_key_body(key: ApiKey, *, now: datetime) -> ApiKeyBody:

@@ -15,6 +15,8 @@ from vocafuse_server.transcription.languages import language_code
 # Postgres can't store NUL or half a surrogate pair; other control characters have no place in a name.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+# An address is proved by sending to it; this keeps out what can't be one. Empty: none.
+_EMAIL = re.compile(r"|[^@\s]+@[^@\s]+")
 _INTEGER = re.compile(r"-?[0-9]+")
 MAX_METADATA_DEPTH = 20
 
@@ -46,6 +48,12 @@ def _check_storable(value: object, *, depth: int) -> None:
             _check_storable(part, depth=depth + 1)
 
 
+def _email(text: str) -> str:
+    if not _EMAIL.fullmatch(text):
+        raise ValueError("must be an email address")
+    return _printable(text)
+
+
 def _language(text: str) -> str | None:
     if not text:
         return None  # Forms and careless clients send what wasn't filled in.
@@ -72,6 +80,7 @@ def _within(low: int, high: int) -> AfterValidator:
 
 
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_printable)]
+Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)]
 JsonObject = Annotated[dict[str, Any], AfterValidator(_storable)]
 Language = Annotated[str | None, AfterValidator(_language)]
 ExpiresIn = Annotated[int, _within(60, 86_400), Field(json_schema_extra={"minimum": 60, "maximum": 86_400})]

@@ -1,0 +1,35 @@
+"""v1's account: what it is, what it used, and changing what its owner can change."""
+
+from fastapi import APIRouter
+
+from vocafuse_server.accounts import service
+from vocafuse_server.accounts.service import AccountChanges
+from vocafuse_server.accounts.usage import recent_usage
+from vocafuse_server.dialects.context import Context, Session
+from vocafuse_server.dialects.routing import AccountReader, AccountWriter, AuthenticatedRoute
+from vocafuse_server.dialects.v1.account_schemas import (
+    ACCOUNT_PATH,
+    AccountBody,
+    AccountRequest,
+    account_body,
+)
+from vocafuse_server.dialects.v1.responses import errors
+
+router = APIRouter(prefix=ACCOUNT_PATH, route_class=AuthenticatedRoute, tags=["account"])
+
+
+@router.get("", responses=errors(401, 403))
+async def get_account(session: Session, context: Context, caller: AccountReader) -> AccountBody:
+    """Get the account, with what it used in this month and the last (UTC); deleted notes count, too."""
+    tenant = await service.get_account(session, caller.tenant_id)
+    return account_body(tenant, await recent_usage(session, tenant.id, now=context.clock()))
+
+
+@router.put("", responses=errors(400, 401, 403, 413))
+async def update_account(
+    body: AccountRequest, session: Session, context: Context, caller: AccountWriter
+) -> AccountBody:
+    """Change the account's name, email or settings; what isn't given stays as it is."""
+    changes = AccountChanges(name=body.name, email=body.email, settings=body.settings)
+    tenant = await service.update_account(session, caller.tenant_id, changes, now=context.clock())
+    return account_body(tenant, await recent_usage(session, tenant.id, now=context.clock()))
