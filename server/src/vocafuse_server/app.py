@@ -14,6 +14,7 @@ from starlette.types import Scope
 
 from vocafuse_server import __version__
 from vocafuse_server.accounts.key_usage import KeyUsage
+from vocafuse_server.accounts.rate_limits import RateLimiter, plan_rates, twice_at_once
 from vocafuse_server.accounts.tokens import TokenSigner
 from vocafuse_server.core.clock import Clock, utc_now
 from vocafuse_server.core.data_dir import load_signing_key
@@ -27,6 +28,7 @@ from vocafuse_server.dialects.authentication import API_KEY_HEADER, API_SECRET_H
 from vocafuse_server.dialects.context import AppContext
 from vocafuse_server.dialects.figures import DatabaseReader
 from vocafuse_server.dialects.idempotency import REPLAYED_HEADER, replay
+from vocafuse_server.dialects.rate_limit_headers import RATE_LIMIT_HEADERS, UNLIMITED, RateLimitHeaders
 from vocafuse_server.dialects.request_log import CrashAnswer, RequestLog
 from vocafuse_server.dialects.v1 import (
     account,
@@ -38,6 +40,7 @@ from vocafuse_server.dialects.v1 import (
     uploads,
     webhooks,
 )
+from vocafuse_server.dialects.v1.responses import declare_headers
 from vocafuse_server.dialects.v1.vocabulary import RECORDINGS, VOICENOTES
 from vocafuse_server.idempotency.errors import AnsweredBefore
 from vocafuse_server.storage.objects import open_objects
@@ -66,6 +69,7 @@ class Api(FastAPI):
             for name in ("HTTPValidationError", "ValidationError"):
                 schema["components"]["schemas"].pop(name, None)
             schema["components"]["securitySchemes"] = SECURITY_SCHEMES
+            declare_headers(schema, unlimited=UNLIMITED)
             schema["security"] = [{"apiKey": [], "apiSecret": []}, {"bearer": []}]
             for path in UNAUTHENTICATED:
                 for operation in schema["paths"][path].values():
@@ -89,6 +93,11 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
             objects=open_objects(settings),
             guard=AddressGuard(settings.allow_private_networks),
             key_usage=key_usage,
+            rate_limiter=RateLimiter(
+                plan_rates(enterprise_per_minute=settings.rate_limit_per_minute),
+                strangers=twice_at_once(settings.rate_limit_strangers_per_minute),
+                clock=clock,
+            ),
             token_signer=TokenSigner(signing_key),
             upload_url_signer=UploadUrlSigner(signing_key),
             clock=clock,
@@ -125,8 +134,9 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         allow_origins=["*"],
         allow_methods=["*"],
         allow_headers=["*"],
-        expose_headers=["X-Request-Id", "Retry-After", REPLAYED_HEADER],
+        expose_headers=["X-Request-Id", "Retry-After", REPLAYED_HEADER, *RATE_LIMIT_HEADERS],
     )
+    app.add_middleware(RateLimitHeaders, respond=_respond)
     app.add_middleware(RequestLog, metrics=metrics)
     return app
 

@@ -48,12 +48,10 @@ class Account:
         }
 
 
-async def make_account(database: Database) -> Account:
+async def make_account(database: Database, *, plan: Plan = Plan.ENTERPRISE) -> Account:
     """A fresh tenant whose key pair holds every scope."""
     async with database.transaction() as session:
-        made = await create_tenant(
-            session, name="Test", plan=Plan.ENTERPRISE, key_pair=new_key_pair(), now=NOON
-        )
+        made = await create_tenant(session, name="Test", plan=plan, key_pair=new_key_pair(), now=NOON)
     return Account(made.tenant_id, made.key_pair)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from vocafuse_server.accounts.errors import InsufficientScope
+from vocafuse_server.accounts.models import Plan
 from vocafuse_server.accounts.scopes import GRANTED_BY, Scope, TokenScope
 from vocafuse_server.accounts.tokens import TokenClaims
 from vocafuse_server.core.ids import ApiKeyId, TenantId
@@ -17,12 +18,14 @@ class Caller:
         identity: The user a token speaks for, and whose notes alone it sees; None for a key pair,
             which sees the whole tenant.
         scopes: What the caller may do.
+        plan: What the tenant pays for; says how often it may ask.
         key_id: The API key it came with; None for a token.
     """
 
     tenant_id: TenantId
     identity: str | None
     scopes: frozenset[Scope]
+    plan: Plan
     key_id: ApiKeyId | None = None
 
     def require(self, scope: Scope) -> None:
@@ -43,12 +46,13 @@ class Caller:
         return scope.value
 
 
-def token_caller(claims: TokenClaims) -> Caller:
-    """The caller that a verified token stands for."""
+def token_caller(claims: TokenClaims, plan: Plan) -> Caller:
+    """The caller that a verified token of a tenant on this plan stands for."""
     return Caller(
         tenant_id=claims.tenant_id,
         identity=claims.identity,
         scopes=frozenset(GRANTED_BY[scope] for scope in claims.scopes),
+        plan=plan,
     )
 
 

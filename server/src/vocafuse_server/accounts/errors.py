@@ -43,3 +43,18 @@ class ApiKeyNotFound(NotFound):
 
 class ApiKeyInUse(Conflict):
     default_message = "This is the API key that the request came with. Use another one to revoke it."
+
+
+class RateLimited(ApiError):
+    status = 429
+    code = 4003
+    name = "RATE_LIMIT_EXCEEDED"
+    type = "RateLimitError"
+
+    def __init__(self, retry_after_s: int) -> None:
+        unit = "second" if retry_after_s == 1 else "seconds"
+        super().__init__(
+            f"Rate limit exceeded. Try again in {retry_after_s} {unit}.",
+            details={"retry_after": retry_after_s},
+        )
+        self.retry_after_s = retry_after_s

@@ -7,26 +7,27 @@ from sqlalchemy import ColumnElement, exists, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from vocafuse_server.accounts.models import ApiKey, KeyStatus, MonthlyUsage, Tenant
+from vocafuse_server.accounts.models import ApiKey, KeyStatus, MonthlyUsage, Plan, Tenant
 from vocafuse_server.core.ids import ApiKeyId, TenantId
 from vocafuse_server.core.pages import Page, PageRequest
 
 
-async def find_live_key(session: AsyncSession, api_key: str, *, now: datetime) -> ApiKey | None:
-    """The key pair named `api_key`, unless it is revoked or has expired, or its tenant is suspended."""
-    found = await session.scalar(
-        select(ApiKey)
-        .join(Tenant, Tenant.id == ApiKey.tenant_id)
-        .where(ApiKey.api_key == api_key, Tenant.status == "active")
-    )
-    return found if found is not None and found.status_at(now) is KeyStatus.ACTIVE else None
+async def find_live_key(session: AsyncSession, api_key: str, *, now: datetime) -> tuple[ApiKey, Plan] | None:
+    """The key pair named `api_key` and its tenant's plan; None if the key is revoked or has expired, or
+    its tenant is suspended."""
+    found = (
+        await session.execute(
+            select(ApiKey, Tenant.plan)
+            .join(Tenant, Tenant.id == ApiKey.tenant_id)
+            .where(ApiKey.api_key == api_key, Tenant.status == "active")
+        )
+    ).one_or_none()
+    return None if found is None or found[0].status_at(now) is not KeyStatus.ACTIVE else (found[0], found[1])
 
 
-async def tenant_is_active(session: AsyncSession, tenant_id: TenantId) -> bool:
-    """Whether the tenant exists and isn't suspended."""
-    return bool(
-        await session.scalar(select(exists().where(Tenant.id == tenant_id, Tenant.status == "active")))
-    )
+async def find_active_plan(session: AsyncSession, tenant_id: TenantId) -> Plan | None:
+    """The tenant's plan; None unless the tenant exists and isn't suspended."""
+    return await session.scalar(select(Tenant.plan).where(Tenant.id == tenant_id, Tenant.status == "active"))
 
 
 async def default_tenant_exists(session: AsyncSession) -> bool:

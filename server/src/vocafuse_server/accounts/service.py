@@ -229,14 +229,16 @@ async def authenticate_key_pair(
         InvalidApiKey: No such key, not its secret, revoked or expired.
     """
     found = await queries.find_live_key(session, api_key, now=now)
-    matches = secret_matches(api_secret, found.secret_digest if found else _NO_DIGEST)
+    matches = secret_matches(api_secret, found[0].secret_digest if found else _NO_DIGEST)
     if found is None or not matches:
         raise InvalidApiKey
+    key, plan = found
     return Caller(
-        tenant_id=found.tenant_id,
+        tenant_id=key.tenant_id,
         identity=None,
-        scopes=frozenset(Scope(scope) for scope in found.scopes),
-        key_id=found.id,
+        scopes=frozenset(Scope(scope) for scope in key.scopes),
+        plan=plan,
+        key_id=key.id,
     )
 
 
@@ -247,9 +249,10 @@ async def authenticate_token(session: AsyncSession, *, signer: TokenSigner, toke
         TokenExpired, InvalidToken: The token is no good, or its tenant is gone.
     """
     claims = signer.verify(token)
-    if not await queries.tenant_is_active(session, claims.tenant_id):
+    plan = await queries.find_active_plan(session, claims.tenant_id)
+    if plan is None:
         raise InvalidToken
-    return token_caller(claims)
+    return token_caller(claims, plan)
 
 
 def issue_token(

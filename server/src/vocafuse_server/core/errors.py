@@ -29,7 +29,7 @@ class ApiError(Exception):
     name: ClassVar[str] = "INTERNAL_ERROR"
     type: ClassVar[str] = "ServerError"
     default_message: ClassVar[str] = "Something went wrong on our side. Try again later."
-    retry_after_s: ClassVar[int | None] = None
+    retry_after_s: int | None = None
 
     def __init__(self, message: str | None = None, *, details: Mapping[str, object] | None = None) -> None:
         self.message = message or self.default_message

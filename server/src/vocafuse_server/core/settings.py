@@ -131,6 +131,20 @@ class Settings(BaseSettings):
         default=25 * MIB, ge=1, description="Largest audio file accepted, in bytes."
     )
     max_note_seconds: float = Field(default=600, gt=0, description="Longest note transcribed, in seconds.")
+    rate_limit_per_minute: int = Field(
+        default=6000,
+        ge=1,
+        le=60_000_000,
+        description="Requests per minute of a tenant on the plan `enterprise`, or of one of its users;"
+        " twice as many at once.",
+    )
+    rate_limit_strangers_per_minute: int = Field(
+        default=100,
+        ge=1,
+        le=60_000_000,
+        description="Refusals per minute that an address gets without valid credentials before they become"
+        " 429s; twice as many at once.",
+    )
     upload_url_seconds: int = Field(
         default=900, ge=1, description="How long a signed upload URL is good, in seconds."
     )

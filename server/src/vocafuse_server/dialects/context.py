@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vocafuse_server.accounts.key_usage import KeyUsage
+from vocafuse_server.accounts.rate_limits import RateLimiter
 from vocafuse_server.accounts.tokens import TokenSigner
 from vocafuse_server.core.clock import Clock
 from vocafuse_server.core.database import Database
@@ -30,6 +31,7 @@ class AppContext:
     objects: Objects
     guard: AddressGuard
     key_usage: KeyUsage
+    rate_limiter: RateLimiter
     token_signer: TokenSigner
     upload_url_signer: UploadUrlSigner
     clock: Clock

@@ -8,6 +8,7 @@ from fastapi.routing import APIRoute
 from starlette.types import Message
 
 from vocafuse_server.accounts.callers import Caller
+from vocafuse_server.accounts.errors import RateLimited
 from vocafuse_server.accounts.scopes import Scope
 from vocafuse_server.core.errors import PayloadTooLarge
 from vocafuse_server.core.settings import Settings
@@ -19,7 +20,7 @@ MAX_FORM_OVERHEAD_BYTES = 64 * 1024
 
 
 class AuthenticatedRoute(APIRoute):
-    """Authenticates before the body is read, and reads no more of the body than is allowed."""
+    """Authenticates and counts before the body is read, and reads no more of the body than is allowed."""
 
     def max_body_bytes(self, settings: Settings) -> int:
         """How large a body this route takes."""
@@ -31,6 +32,9 @@ class AuthenticatedRoute(APIRoute):
         async def authenticate_and_handle(request: Request) -> Response:
             context = app_context(request)
             request.state.caller = await authenticate(request, context)
+            request.state.standing = standing = await context.rate_limiter.take(request.state.caller)
+            if not standing.allowed:
+                raise RateLimited(standing.retry_after_s)
             return await handle(_limited(request, self.max_body_bytes(context.settings)))
 
         return authenticate_and_handle

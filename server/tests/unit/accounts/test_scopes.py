@@ -4,6 +4,7 @@ import pytest
 
 from vocafuse_server.accounts.callers import Caller, missing_for
 from vocafuse_server.accounts.errors import InsufficientScope
+from vocafuse_server.accounts.models import Plan
 from vocafuse_server.accounts.scopes import (
     KEY_SCOPES,
     Scope,
@@ -40,7 +41,7 @@ def test_unknown_scopes_and_scopes_of_keys_are_refused_differently() -> None:
 
 
 def test_a_caller_lacks_what_it_was_not_given() -> None:
-    reader = Caller(TenantId(new_uuid()), None, frozenset({Scope.VOICENOTES_READ}))
+    reader = Caller(TenantId(new_uuid()), None, frozenset({Scope.VOICENOTES_READ}), Plan.FREE)
     assert missing_for(reader, (TokenScope.READ, TokenScope.UPLOAD)) == (TokenScope.UPLOAD,)
     for scope in KEY_SCOPES - reader.scopes:
         with pytest.raises(InsufficientScope):

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from vocafuse_server.accounts.errors import RateLimited
 from vocafuse_server.core.errors import (
     ApiError,
     InvalidField,
@@ -83,7 +84,8 @@ def _body(request: Request, error: ApiError) -> dict[str, object]:
         "details": error.details,
         "request_id": getattr(request.state, "request_id", None),
     }
-    return {"error": content}
+    # Published so: the one error with a flag beside it.
+    return {"success": False, "error": content} if isinstance(error, RateLimited) else {"error": content}
 
 
 def _http_error(error: HTTPException) -> ApiError:

@@ -1,8 +1,11 @@
 """The error responses of v1, as OpenAPI shows them."""
 
-from typing import Any
+from collections.abc import Container
+from typing import Any, Literal
 
 from pydantic import BaseModel
+
+from vocafuse_server.dialects.rate_limit_headers import RATE_LIMIT_HEADERS
 
 
 class ErrorContent(BaseModel):
@@ -18,6 +21,10 @@ class ErrorBody(BaseModel):
     error: ErrorContent
 
 
+class RateLimitBody(ErrorBody):
+    success: Literal[False]
+
+
 _DESCRIPTIONS = {
     400: "The request is malformed or a field has an unusable value",
     401: "The credentials are missing, wrong or expired",
@@ -26,13 +33,42 @@ _DESCRIPTIONS = {
     409: "It is in the way of something that exists",
     416: "There is no such part",
     413: "The body is too large",
+    429: "Too many requests; says how long to wait",
     500: "Something went wrong on the server; the request id finds it in the log",
     503: "The server or its database is not ready; try again",
+}
+
+_HEADERS = {
+    "X-Request-Id": ("string", "Names the request in the server's log"),
+    "X-RateLimit-Limit": ("integer", "Requests per minute"),
+    "X-RateLimit-Remaining": ("integer", "Requests left right now"),
+    "X-RateLimit-Reset": ("integer", "Epoch second at which all are there again"),
+    "Retry-After": ("integer", "Seconds to wait"),
 }
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """FastAPI's `responses` for a route that may answer with these statuses, and with those any may."""
     return {
-        status: {"model": ErrorBody, "description": _DESCRIPTIONS[status]} for status in (*statuses, 500, 503)
+        status: {
+            "model": RateLimitBody if status == 429 else ErrorBody,
+            "description": _DESCRIPTIONS[status],
+        }
+        for status in (*statuses, 429, 500, 503)
     }
+
+
+def declare_headers(schema: dict[str, Any], *, unlimited: Container[str]) -> None:
+    """Add the headers of all answers to an OpenAPI description, those of rate limits but where there
+    are none."""
+    schema["components"]["headers"] = {
+        name: {"description": description, "required": True, "schema": {"type": type_}}
+        for name, (type_, description) in _HEADERS.items()
+    }
+    for path, operations in schema["paths"].items():
+        everywhere = ("X-Request-Id",) if path in unlimited else ("X-Request-Id", *RATE_LIMIT_HEADERS)
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                waits = status in {"429", "503"} and path not in unlimited
+                names = (*everywhere, "Retry-After") if waits else everywhere
+                response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
