@@ -14,7 +14,7 @@ from starlette.types import Scope
 
 from vocafuse_server import __version__
 from vocafuse_server.accounts.key_usage import KeyUsage
-from vocafuse_server.accounts.rate_limits import RateLimiter, plan_rates, twice_at_once
+from vocafuse_server.accounts.rate_limits import open_rate_limiter
 from vocafuse_server.accounts.tokens import TokenSigner
 from vocafuse_server.core.clock import Clock, utc_now
 from vocafuse_server.core.data_dir import load_signing_key
@@ -86,6 +86,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         signing_key = load_signing_key(settings)
         database = Database(database_url, pool_size=settings.database_pool_size)
         key_usage = KeyUsage()
+        rate_limiter = open_rate_limiter(settings, clock)
         app.state.context = AppContext(
             settings=settings,
             database=database,
@@ -93,11 +94,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
             objects=open_objects(settings),
             guard=AddressGuard(settings.allow_private_networks),
             key_usage=key_usage,
-            rate_limiter=RateLimiter(
-                plan_rates(enterprise_per_minute=settings.rate_limit_per_minute),
-                strangers=twice_at_once(settings.rate_limit_strangers_per_minute),
-                clock=clock,
-            ),
+            rate_limiter=rate_limiter,
             token_signer=TokenSigner(signing_key),
             upload_url_signer=UploadUrlSigner(signing_key),
             clock=clock,
@@ -106,6 +103,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         )
         async with key_usage.written_to(database):
             yield
+        await rate_limiter.close()
         await database.close()
 
     app = Api(

@@ -145,6 +145,11 @@ class Settings(BaseSettings):
         description="Refusals per minute that an address gets without valid credentials before they become"
         " 429s; twice as many at once.",
     )
+    rate_limit_store_url: SecretStr | None = Field(
+        default=None,
+        description="Redis or Valkey that counts for all API processes, e.g. `redis://host:6379/0`."
+        " Unset: each process counts by itself.",
+    )
     upload_url_seconds: int = Field(
         default=900, ge=1, description="How long a signed upload URL is good, in seconds."
     )
@@ -212,6 +217,15 @@ class Settings(BaseSettings):
     def _is_postgres_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().startswith(("postgres://", "postgresql")):
             raise ValueError("must be a URL like postgresql://user:password@host:5432/database")
+        return value
+
+    @field_validator("rate_limit_store_url")
+    @classmethod
+    def _is_store_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parts = urlsplit(value.get_secret_value())
+            if parts.scheme not in {"redis", "rediss", "valkey", "valkeys"} or not parts.hostname:
+                raise ValueError("must be a URL like redis://:password@host:6379/0")
         return value
 
     @field_validator("openai_base_url")

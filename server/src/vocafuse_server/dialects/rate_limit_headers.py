@@ -1,15 +1,16 @@
 """Every answer of the API says how its caller stands with the rate limit."""
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from vocafuse_server.accounts.buckets import Standing
 from vocafuse_server.accounts.errors import RateLimited
-from vocafuse_server.accounts.rate_limits import RateLimiter, Standing
+from vocafuse_server.accounts.rate_limits import RateLimiter
 from vocafuse_server.dialects.request_log import ErrorResponse
 
 # What isn't of the API: health checks come all the time, and from one address.
 UNLIMITED = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"})
 RATE_LIMIT_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+_RAW_NAMES = tuple(name.lower().encode() for name in RATE_LIMIT_HEADERS)
 _KEPT = (b"access-control-", b"vary")
 
 
@@ -70,7 +71,6 @@ def _standing(scope: Scope, status: int) -> Standing:
 
 
 def _add_headers(message: Message, standing: Standing) -> None:
-    headers = MutableHeaders(scope=message)
     values = (standing.limit, standing.remaining, standing.reset_at)
-    for name, value in zip(RATE_LIMIT_HEADERS, values, strict=True):
-        headers[name] = str(value)
+    added = [(name, b"%d" % value) for name, value in zip(_RAW_NAMES, values, strict=True)]
+    message["headers"] = [*message["headers"], *added]

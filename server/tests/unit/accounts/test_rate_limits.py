@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vocafuse_server.accounts.buckets import Buckets, Rate, plan_rates
 from vocafuse_server.accounts.callers import Caller
 from vocafuse_server.accounts.models import Plan
-from vocafuse_server.accounts.rate_limits import Buckets, Rate, RateLimiter, plan_rates
+from vocafuse_server.accounts.rate_limits import RateLimiter
 from vocafuse_server.core.ids import TenantId, new_uuid
 
 NOON = datetime(2026, 3, 14, 12, tzinfo=timezone.utc)

@@ -50,6 +50,9 @@ def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatc
         ("VOCAFUSE_DATABASE_URL", "mysql://here/notes"),
         ("VOCAFUSE_WEBHOOK_RETRY_SECONDS", "soon"),
         ("VOCAFUSE_BOOTSTRAP_KEY", "sk_live_alone"),
+        ("VOCAFUSE_RATE_LIMIT_PER_MINUTE", "0"),
+        ("VOCAFUSE_RATE_LIMIT_STORE_URL", "memcached://host"),
+        ("VOCAFUSE_RATE_LIMIT_STORE_URL", "redis:///0"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused_by_name(
@@ -65,6 +68,7 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VOCAFUSE_BOOTSTRAP_SECRET", "hidden-secret")
     monkeypatch.setenv("VOCAFUSE_SIGNING_KEY", "hidden-" + "k" * 32)
     monkeypatch.setenv("VOCAFUSE_DATABASE_URL", "postgresql://me:hidden-password@db/notes")
+    monkeypatch.setenv("VOCAFUSE_RATE_LIMIT_STORE_URL", "redis://:hidden-password@store/0")
     assert "hidden" not in repr(load_settings())
 
 
