@@ -102,7 +102,9 @@ def whisper_cpp(model: ModelFiles) -> Generator[Peer]:
     from pywhispercpp.model import Model
 
     weights = ggml_weights(model.path, WORK / "ggml-base.bin")
-    whisper = Model(str(weights), redirect_whispercpp_logs_to=None, print_progress=False)
+    with without_stderr():
+        # Nothing said is not "auto" here but English, into which other languages are then translated.
+        whisper = Model(str(weights), print_progress=False, language="auto")
 
     def transcribe(path: Path) -> str:
         audio = decode_audio(str(path))

@@ -9,7 +9,7 @@ class Model:
         self,
         model: str,
         *,
-        redirect_whispercpp_logs_to: str | bool | None = False,
         print_progress: bool = True,
+        language: str = "",
     ) -> None: ...
     def transcribe(self, media: NDArray[np.float32]) -> list[Segment]: ...
