@@ -1,9 +1,11 @@
 """How many words an engine got wrong."""
 
+import re
 from collections.abc import Iterable
 from functools import cache
 
 import jiwer
+from num2words import num2words
 from opencc import OpenCC
 from whisper_normalizer.basic import BasicTextNormalizer
 from whisper_normalizer.english import EnglishTextNormalizer
@@ -16,7 +18,7 @@ BY_CHARACTER = {"ja", "zh"}
 def error_rate(clips: Iterable[Clip], texts: Iterable[str], *, english: bool) -> float | None:
     """Share of wrong words in the English clips, or in all others, in per cent; None without such clips.
 
-    Case, punctuation and (in English) the spelling of numbers don't count. In Japanese and Chinese a
+    Case, punctuation and (but in Japanese and Chinese) the spelling of numbers don't count. In those two a
     character is a word, and traditional Chinese characters are as good as simplified ones.
     """
     chosen = [
@@ -33,6 +35,8 @@ def normalised(text: str, language: str) -> str:
         return _english()(text)
     if language == "zh":
         text = _simplified().convert(text)
+    if language not in BY_CHARACTER:
+        text = re.sub(r"\d+", lambda number: num2words(int(number[0]), lang=language), text)
     return BasicTextNormalizer(split_letters=language in BY_CHARACTER)(text)
 
 

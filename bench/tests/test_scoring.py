@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.clips import Clip
-from bench.scoring import error_rate
+from bench.scoring import error_rate, normalised
 
 
 def clip(text: str, language: str = "en") -> Clip:
@@ -39,3 +39,8 @@ def test_english_and_other_clips_are_scored_apart() -> None:
 
 def test_without_clips_there_is_no_rate() -> None:
     assert error_rate([clip("yes")], ["yes"], english=False) is None
+
+
+def test_digits_are_as_good_as_words() -> None:
+    assert normalised("Testar 2, 3.", "sv").split() == ["testar", "två", "tre"]
+    assert normalised("Es sind 21.", "de").split() == ["es", "sind", "einundzwanzig"]

@@ -1,0 +1,3 @@
+"""The part of num2words that is used here."""
+
+def num2words(number: int, *, lang: str) -> str: ...
