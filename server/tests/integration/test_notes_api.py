@@ -4,9 +4,13 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
-from support.app import Account, Api, SettableClock
+from support.app import NOON, Account, Api, SettableClock
 from support.clips import AUDIO
+from support.notes import make_note
 
+from vocafuse_server.core.clock import utc_now
+
+EACH_NOTE = [("GET", ""), ("GET", "/transcription"), ("GET", "/audio"), ("DELETE", "")]
 CLIP = (AUDIO / "whats-the-weather-like.wav").read_bytes()
 
 
@@ -79,6 +83,20 @@ async def test_filters_narrow_and_stay_in_the_uris(api: Api, account: Account, c
         ("date_from=0001-01-01T00:00:00%2B23:00", "date_from", None),
         ("date_from=2025-10-02&date_to=2025-10-01", "date_from", "must not be after date_to"),
         ("user_id=%00", "user_id", None),
+        ("user_id=", "user_id", None),
+        ("q=", "q", None),
+        ("q=%00", "q", None),
+        ("status=", "status", None),
+        ("date_from=", "date_from", None),
+        ("limit=", "limit", "must be an integer"),
+        ("limit=10&limit=10", "limit", "must be given only once"),
+        ("status=failed&status=processing", "status", "must be given only once"),
+        ("tag.a=1&tag.a=2", "tag.a", "must be given only once"),
+        ("tag.=1", "tag.*", "must be 'tag.' and 1 to 32 of A-Z a-z 0-9 _ -"),
+        ("tag.a%20b=1", "tag.*", "must be 'tag.' and 1 to 32 of A-Z a-z 0-9 _ -"),
+        ("tag.a=%0A", "tag.a", "must not hold control characters"),
+        ("tag.a=" + "x" * 129, "tag.a", "must have at most 128 characters"),
+        ("&".join(f"tag.t{i}=1" for i in range(11)), "tag.*", None),
     ],
 )
 async def test_unusable_queries_are_named(
@@ -89,6 +107,84 @@ async def test_unusable_queries_are_named(
     assert (answer.status_code, error["code"], error["name"]) == (400, 2003, "INVALID_FIELD_VALUE")
     assert error["details"]["field"] == field
     assert reason is None or error["details"]["reason"] == reason
+
+
+async def test_tags_narrow_a_list_together(api: Api, account: Account) -> None:
+    one = await upload(api, account, custom_tags='{"jobId": "job 1&2=3", "kind": "memo"}')
+    two = await upload(api, account, custom_tags='{"kind": "memo"}', user_id="ann")
+    await upload(api, account)
+
+    async def page(query: str) -> tuple[list[str], int, str]:
+        body = (await api.http.get(f"/v1/recordings?{query}", headers=account.headers)).json()
+        return [note["id"] for note in body["recordings"]], body["total"], body["uri"]
+
+    job = "tag.jobId=job+1%262%3D3"
+    assert await page(job) == ([one["id"]], 1, f"/v1/recordings?page=0&limit=50&{job}")
+    assert (await page("tag.kind=memo"))[:2] == ([two["id"], one["id"]], 2)
+    assert (await page(f"tag.kind=memo&{job}"))[:2] == ([one["id"]], 1)
+    assert (await page("tag.kind=memo&user_id=ann&status=processing"))[:2] == ([two["id"]], 1)
+    assert (await page("tag.kind=Memo"))[:2] == ([], 0)
+    assert (await page("tag.kind=memo&limit=1&page=1"))[:2] == ([one["id"]], 2)
+    assert (await page(f"tag.kind=memo&{job}&page=7"))[:2] == ([], 1)
+
+
+async def test_words_narrow_a_list_in_any_case(api: Api, account: Account, other_account: Account) -> None:
+    texts = ["The birch canoe slid", "Glue the CANOE!", "Sheet of paper", "我们 去 划船"]
+    async with api.context.database.transaction() as session:
+        ids = [
+            str(await make_note(session, account.id, created_at=NOON + timedelta(hours=hour), text=text))
+            for hour, text in enumerate(texts)
+        ]
+        await make_note(session, other_account.id, created_at=NOON, text="canoe")
+
+    async def found(q: str, **more: str) -> list[str]:
+        answer = await api.http.get("/v1/voicenotes", headers=account.headers, params={"q": q, **more})
+        body = answer.json()
+        assert body["total"] == len(body["voicenotes"])
+        return [note["id"] for note in body["voicenotes"]]
+
+    assert await found("Canoe") == [ids[1], ids[0]]
+    assert await found("slid canoe") == [ids[0]]
+    assert await found('"canoe slid"') == [ids[0]]
+    assert await found('"slid canoe"') == []
+    assert await found("canoe -glue") == [ids[0]]
+    assert await found("划船") == [ids[3]]
+    assert await found("canoe", date_from="2026-03-15") == []
+    assert await found("&|!:*()'\\") == []
+
+
+async def test_a_token_lists_its_own_users_notes_whoever_it_asks_for(
+    api: Api, account: Account, clock: SettableClock
+) -> None:
+    clock.now = utc_now()
+    mine = await upload(api, account, user_id="ann", custom_tags='{"a": "1"}')
+    await upload(api, account, user_id="bob", custom_tags='{"a": "1"}')
+    made = await api.http.post("/v1/token", headers=account.headers, json={"user_id": "ann"})
+    token = {"Authorization": f"Bearer {made.json()['token']}"}
+    for query in ("", "?user_id=bob", "?tag.a=1", "?tag.a=1&user_id=bob", "?status=processing"):
+        page = (await api.http.get(f"/v1/voicenotes{query}", headers=token)).json()
+        assert ([note["id"] for note in page["voicenotes"]], page["total"]) == ([mine["id"]], 1)
+
+
+async def test_a_page_past_the_end_is_empty_and_knows_the_total(api: Api, account: Account) -> None:
+    await upload(api, account, user_id="ann")
+    for query in (
+        "user_id=ann",
+        "status=processing",
+        "date_from=2026-03-14",
+        "date_from=2026-03-14T11:00:00",
+    ):
+        uri = f"/v1/voicenotes?page=2147483647&limit=100&{query}"
+        page = (await api.http.get(uri, headers=account.headers)).json()
+        assert (page["voicenotes"], page["total"], page["page_size"]) == ([], 1, 0)
+        assert page["next_page_uri"] is None
+        assert page["previous_page_uri"].startswith("/v1/voicenotes?page=2147483646&limit=100&")
+
+
+@pytest.mark.parametrize("query", ["user_id=%FF", "%FF=1", "q=%C3%28"])
+async def test_a_query_that_is_no_text_is_malformed(api: Api, account: Account, query: str) -> None:
+    answer = await api.http.get(f"/v1/voicenotes?{query}", headers=account.headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, 2001)
 
 
 @pytest.mark.parametrize("bad", ["rec_123", str(UUID(int=0)), "%00", "a" * 300, "é", "1"])
@@ -102,7 +198,7 @@ async def test_unusable_queries_are_named(
 async def test_anything_else_is_an_unknown_id(
     api: Api, account: Account, bad: str, collection: str, name: str, message: str
 ) -> None:
-    for method, path in (("GET", ""), ("GET", "/transcription"), ("DELETE", "")):
+    for method, path in EACH_NOTE:
         answer = await api.http.request(method, f"/v1/{collection}/{bad}{path}", headers=account.headers)
         error = answer.json()["error"]
         assert (answer.status_code, error["code"]) == (404, 3001)
@@ -179,7 +275,7 @@ async def test_the_audio_url_of_an_upload_is_where_the_audio_will_be(api: Api, a
 
 async def test_other_tenants_notes_do_not_exist(api: Api, account: Account, other_account: Account) -> None:
     note = await upload(api, account)
-    for method, path in (("GET", ""), ("GET", "/transcription"), ("DELETE", "")):
+    for method, path in EACH_NOTE:
         answer = await api.http.request(
             method, f"/v1/voicenotes/{note['id']}{path}", headers=other_account.headers
         )

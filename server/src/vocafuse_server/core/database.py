@@ -100,6 +100,11 @@ class Database:
         await self._engine.dispose()
 
 
+async def see_one_moment(session: AsyncSession) -> None:
+    """Let all statements of a session that has had none yet see the database as at one moment."""
+    await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+
+
 async def psycopg_connection(session: AsyncSession) -> psycopg.AsyncConnection[object]:
     """The driver's connection under a session, inside the session's transaction."""
     connection = await session.connection()

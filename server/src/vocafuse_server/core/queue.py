@@ -27,6 +27,7 @@ class Task(StrEnum):
     DELETE_AUDIO = "delete_audio"
     RETRY_STALLED_JOBS = "retry_stalled_jobs"
     DELETE_EXPIRED = "delete_expired"
+    FOLD_NOTE_COUNTS = "fold_note_counts"
 
 
 class JobQueue:

@@ -1,7 +1,9 @@
 """Routes that know their caller before they read anything else."""
 
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
+from urllib.parse import unquote_to_bytes
 
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
@@ -10,7 +12,7 @@ from starlette.types import Message
 from vocafuse_server.accounts.callers import Caller
 from vocafuse_server.accounts.errors import RateLimited
 from vocafuse_server.accounts.scopes import Scope
-from vocafuse_server.core.errors import PayloadTooLarge
+from vocafuse_server.core.errors import InvalidField, InvalidRequest, PayloadTooLarge
 from vocafuse_server.core.settings import Settings
 from vocafuse_server.dialects.authentication import authenticate
 from vocafuse_server.dialects.context import app_context
@@ -35,6 +37,7 @@ class AuthenticatedRoute(APIRoute):
             request.state.standing = standing = await context.rate_limiter.take(request.state.caller)
             if not standing.allowed:
                 raise RateLimited(standing.retry_after_s)
+            _check_query(request)
             return await handle(_limited(request, self.max_body_bytes(context.settings)))
 
         return authenticate_and_handle
@@ -45,6 +48,17 @@ class UploadRoute(AuthenticatedRoute):
 
     def max_body_bytes(self, settings: Settings) -> int:
         return settings.max_upload_bytes + MAX_FORM_OVERHEAD_BYTES
+
+
+def _check_query(request: Request) -> None:
+    """Raises unless the query string is text that names each parameter once."""
+    try:
+        unquote_to_bytes(request.scope["query_string"]).decode()
+    except UnicodeDecodeError as error:
+        raise InvalidRequest("The query string is not valid UTF-8.") from error
+    for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
+        if times > 1:
+            raise InvalidField(name[:100], "must be given only once")
 
 
 def _limited(request: Request, max_bytes: int) -> Request:

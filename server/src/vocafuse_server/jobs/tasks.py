@@ -13,6 +13,7 @@ from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.metrics import TranscriptionOutcome
 from vocafuse_server.core.queue import Queue, Task
 from vocafuse_server.jobs.maintenance import MaintenanceContext, run_deletion
+from vocafuse_server.notes import list_queries
 from vocafuse_server.notes.transcribing import TranscribingContext, fail_note, transcribe_note
 from vocafuse_server.webhooks.delivery import DeliveryContext, deliver
 
@@ -67,12 +68,17 @@ def register_tasks(app: App, contexts: JobContexts) -> None:
     async def delete_expired(timestamp: int) -> None:
         await run_deletion(contexts.maintenance)
 
+    async def fold_note_counts(timestamp: int) -> None:
+        async with contexts.transcribing.database.transaction() as session:
+            await list_queries.fold_note_counts(session)
+
     retry = _Backoff()
     app.task(name=Task.TRANSCRIBE_NOTE.value, retry=retry, pass_context=True)(transcribe)
     app.task(name=Task.DELIVER_WEBHOOK.value, retry=retry)(deliver_webhook)
     app.task(name=Task.DELETE_AUDIO.value, retry=retry)(delete_audio)
     for task, cron, run in (
         (Task.RETRY_STALLED_JOBS, "* * * * *", retry_stalled_jobs),
+        (Task.FOLD_NOTE_COUNTS, "* * * * *", fold_note_counts),
         (Task.DELETE_EXPIRED, "17 * * * *", delete_expired),
     ):
         name = task.value

@@ -1,6 +1,7 @@
 """Which notes are asked for."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from vocafuse_server.accounts.callers import Caller
@@ -15,6 +16,10 @@ class Owner:
     tenant_id: TenantId
     identity: str | None
 
+    def narrowed_to(self, identity: str | None) -> "Owner":
+        """One user of this owner's; a user's own notes stay its own, whoever is asked for."""
+        return self if identity is None or self.identity is not None else replace(self, identity=identity)
+
 
 def owner_of(caller: Caller) -> Owner:
     """What this caller can see: a token its own user's notes, a key pair the whole tenant's."""
@@ -22,10 +27,23 @@ def owner_of(caller: Caller) -> Owner:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeRange:
+    """Half-open: `start <= created_at < end`; None for no bound."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NoteFilter:
-    """Narrows a list; times are half-open: `created_from <= created_at < created_before`."""
+    """Narrows a list; a note is in it when all of this is true of it.
+
+    Attributes:
+        tags: Tags that it has, with exactly these values.
+        words: Words that its transcription holds, in any case and order.
+    """
 
     status: NoteStatus | None = None
-    created_from: datetime | None = None
-    created_before: datetime | None = None
-    identity: str | None = None
+    created: TimeRange = TimeRange()
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    words: str | None = None

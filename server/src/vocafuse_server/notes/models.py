@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, ForeignKey, Index, text
+from sqlalchemy import BigInteger, Column, Date, DateTime, ForeignKey, Index, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -23,6 +23,10 @@ class NoteStatus(StrEnum):
     FAILED = "failed"
 
 
+# A note is in lists once its audio has arrived.
+LISTED = (NoteStatus.PROCESSING, NoteStatus.TRANSCRIBED, NoteStatus.FAILED)
+
+
 class UploadSource(StrEnum):
     RECORDER = "recorder"
     SDK = "sdk"
@@ -34,14 +38,12 @@ class Note(Base):
 
     __tablename__ = "notes"
     __table_args__ = (
-        # Ids sort by time, so these serve "newest first" as well.
-        Index("ix_notes_tenant_visible", "tenant_id", "id", postgresql_where=text("status <> 'created'")),
+        # Newest first, for each status by itself: a list without a status merges three such orders.
+        Index("ix_notes_listed", "tenant_id", "status", "created_at", "id"),
         Index(
-            "ix_notes_identity_visible",
-            "tenant_id",
-            "identity",
-            "id",
-            postgresql_where=text("status <> 'created'"),
+            "ix_notes_listed_by_identity",
+            *("tenant_id", "identity", "status", "created_at", "id"),
+            postgresql_where=text("identity IS NOT NULL"),
         ),
     )
 
@@ -76,6 +78,10 @@ class TranscriptionRow(Base):
     """The text of a note, at most one for each."""
 
     __tablename__ = "transcriptions"
+    __table_args__ = (
+        # Of words as they are written, in whatever language; the tenant's name is no part of it.
+        Index("ix_transcriptions_words", text("to_tsvector('simple', text)"), postgresql_using="gin"),
+    )
 
     id: Mapped[TranscriptionId] = mapped_column(primary_key=True)
     note_id: Mapped[NoteId] = mapped_column(ForeignKey("notes.id", ondelete="CASCADE"), unique=True)
@@ -91,3 +97,57 @@ class TranscriptionRow(Base):
     processing_duration_ms: Mapped[int]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+
+# What lists and their totals are read from besides the notes themselves. Triggers on `notes` keep these three
+# tables, in the transaction that changes the notes (migration 0004); nothing else writes to them but the fold
+# in `list_queries.py`. Only listed notes count.
+#
+# A facet is what can be counted at once: '' for all of a tenant's notes, 'user:<identity>',
+# 'tag:<key>=<value>'.
+
+_STATUS = Note.__table__.c.status.type
+
+note_tags = Table(
+    "note_tags",
+    Base.metadata,
+    Column("tenant_id", Uuid, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("status", _STATUS, primary_key=True),
+    Column("created_at", DateTime(timezone=True), primary_key=True),
+    Column("note_id", Uuid, primary_key=True),
+)
+"""The notes that have a tag, in the order of lists."""
+
+
+def _counts(name: str, *indexes: Index) -> Table:
+    return Table(
+        name,
+        Base.metadata,
+        Column("tenant_id", Uuid, nullable=False),
+        Column("facet", Text, nullable=False),
+        Column("day", Date, nullable=False),
+        Column("status", _STATUS, nullable=False),
+        Column("n", BigInteger, nullable=False),
+        *indexes,
+    )
+
+
+note_counts = _counts(
+    "note_counts",
+    Index(
+        "uq_note_counts",
+        *("tenant_id", "facet", "day", "status"),
+        unique=True,
+        postgresql_include=["n"],
+    ),
+    Index("ix_note_counts_empty", "n", postgresql_where=text("n = 0")),
+)
+"""How many notes of a facet were created on a day (UTC) and have a status, but for `note_count_changes`."""
+
+note_count_changes = _counts(
+    "note_count_changes", Index("ix_note_count_changes", "tenant_id", "facet", "day")
+)
+"""What has come to the counts, or gone, since the last fold. Rows are only added, and folded away: no writer
+waits for another."""

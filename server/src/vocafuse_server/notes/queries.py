@@ -7,8 +7,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vocafuse_server.core.ids import NoteId
-from vocafuse_server.core.pages import Page, PageRequest
-from vocafuse_server.notes.filters import NoteFilter, Owner
+from vocafuse_server.notes.filters import Owner
 from vocafuse_server.notes.models import Note, NoteStatus, TranscriptionRow
 
 
@@ -19,18 +18,6 @@ async def find_note(session: AsyncSession, owner: Owner, note_id: NoteId) -> Not
 async def find_note_for_work(session: AsyncSession, note_id: NoteId) -> Note | None:
     """A note of whatever tenant, for jobs and for signed URLs."""
     return await session.get(Note, note_id)
-
-
-async def list_notes(
-    session: AsyncSession, owner: Owner, wanted: NoteFilter, page: PageRequest
-) -> Page[Note]:
-    """One page of the notes whose audio has arrived, newest first, and how many there are."""
-    conditions = [Note.status != NoteStatus.CREATED, *_visible_to(owner), *_matching(wanted)]
-    total = await session.scalar(select(func.count()).select_from(Note).where(*conditions))
-    rows = await session.scalars(
-        select(Note).where(*conditions).order_by(Note.id.desc()).offset(page.offset).limit(page.limit)
-    )
-    return Page(rows.all(), page, total or 0)
 
 
 async def find_transcription(session: AsyncSession, note_id: NoteId) -> TranscriptionRow | None:
@@ -137,17 +124,4 @@ def _visible_to(owner: Owner) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [Note.tenant_id == owner.tenant_id]
     if owner.identity is not None:
         conditions.append(Note.identity == owner.identity)
-    return conditions
-
-
-def _matching(wanted: NoteFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if wanted.status is not None:
-        conditions.append(Note.status == wanted.status)
-    if wanted.created_from is not None:
-        conditions.append(Note.created_at >= wanted.created_from)
-    if wanted.created_before is not None:
-        conditions.append(Note.created_at < wanted.created_before)
-    if wanted.identity is not None:
-        conditions.append(Note.identity == wanted.identity)
     return conditions

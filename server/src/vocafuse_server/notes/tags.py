@@ -28,15 +28,32 @@ def check_custom_tags(tags: Mapping[str, object]) -> dict[str, str]:
     for key, value in tags.items():
         if not _KEY.fullmatch(key):
             raise InvalidField("custom_tags", "has a key that is not 1 to 32 of A-Z a-z 0-9 _ -", value=key)
-        checked[key] = _check_value(key, value)
+        checked[key] = _check_value(f"custom_tags.{key}", value)
     serialized = json.dumps(checked, ensure_ascii=False, separators=(",", ":")).encode()
     if len(serialized) > MAX_SERIALIZED_BYTES:
         raise InvalidField("custom_tags", f"must be at most {MAX_SERIALIZED_BYTES} bytes as compact JSON")
     return checked
 
 
-def _check_value(key: str, value: object) -> str:
-    field = f"custom_tags.{key}"
+def check_wanted_tags(tags: Mapping[str, str], *, prefix: str) -> dict[str, str]:
+    """The tags that a list is narrowed to, if a note could have them.
+
+    Args:
+        prefix: What stands before the keys where the client wrote them.
+
+    Raises:
+        InvalidField: None could; names the one that is at fault.
+    """
+    if len(tags) > MAX_TAGS:
+        raise InvalidField(f"{prefix}*", f"must be given at most {MAX_TAGS} times, as no note has more tags")
+    for key in tags:
+        if not _KEY.fullmatch(key):
+            reason = f"must be {prefix!r} and 1 to 32 of A-Z a-z 0-9 _ -"
+            raise InvalidField(f"{prefix}*", reason, value=f"{prefix}{key}")
+    return {key: _check_value(f"{prefix}{key}", value) for key, value in tags.items()}
+
+
+def _check_value(field: str, value: object) -> str:
     if not isinstance(value, str):
         raise InvalidField(field, "must be a string", value=value)
     if len(value) > MAX_VALUE_LENGTH:

@@ -5,37 +5,25 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
-from vocafuse_server.core.errors import InvalidField
-from vocafuse_server.core.pages import DEFAULT_LIMIT, PageRequest
 from vocafuse_server.dialects.context import Context, Session
 from vocafuse_server.dialects.idempotency import replayable
 from vocafuse_server.dialects.routing import AuthenticatedRoute, NoteReader, NoteWriter, UploadRoute
 from vocafuse_server.dialects.v1.audio import AUDIO_RESPONSES, get_audio
-from vocafuse_server.dialects.v1.fields import PageLimit, PageNumber, ShortText, parse_before, parse_from
 from vocafuse_server.dialects.v1.ids import parse_note_id
+from vocafuse_server.dialects.v1.lists import TAG_FILTERS, list_notes
 from vocafuse_server.dialects.v1.multipart import UPLOAD_FORM, upload_in_one_step
-from vocafuse_server.dialects.v1.pages import page_body, page_model
+from vocafuse_server.dialects.v1.pages import page_model
 from vocafuse_server.dialects.v1.responses import errors
 from vocafuse_server.dialects.v1.schemas import (
     NoteBody,
     NoteDetail,
-    note_body,
     note_detail,
     transcription_body,
     transcription_model,
 )
 from vocafuse_server.dialects.v1.vocabulary import Spelling, Vocabulary
-from vocafuse_server.notes import queries, service
-from vocafuse_server.notes.filters import NoteFilter, owner_of
-from vocafuse_server.notes.models import NoteStatus
-
-_STATUS = {
-    "processing": NoteStatus.PROCESSING,
-    "transcribed": NoteStatus.TRANSCRIBED,
-    "completed": NoteStatus.TRANSCRIBED,
-    "failed": NoteStatus.FAILED,
-}
-StatusFilter = Literal["processing", "transcribed", "completed", "failed"]
+from vocafuse_server.notes import service
+from vocafuse_server.notes.filters import owner_of
 
 
 def notes_router(words: Vocabulary) -> APIRouter:
@@ -44,7 +32,9 @@ def notes_router(words: Vocabulary) -> APIRouter:
     page = page_model(f"{title}Page", words.collection, NoteBody)
     transcription = transcription_model(f"{title}Transcription", words.foreign_key)
     router = APIRouter(prefix=words.path, route_class=AuthenticatedRoute, tags=[words.collection])
-    router.add_api_route("", list_notes, response_model=page, responses=errors(400, 401, 403))
+    router.add_api_route(
+        "", list_notes, response_model=page, responses=errors(400, 401, 403), openapi_extra=TAG_FILTERS
+    )
     router.add_api_route(
         "",
         upload_in_one_step,
@@ -74,30 +64,6 @@ def notes_router(words: Vocabulary) -> APIRouter:
     return router
 
 
-async def list_notes(
-    session: Session,
-    context: Context,
-    caller: NoteReader,
-    words: Spelling,
-    page: PageNumber = 0,
-    limit: PageLimit = DEFAULT_LIMIT,
-    status: Annotated[StatusFilter | None, Query()] = None,
-    date_from: Annotated[str | None, Query(description="ISO 8601 date or date-time")] = None,
-    date_to: Annotated[str | None, Query(description="ISO 8601; a date includes that whole day")] = None,
-    user_id: Annotated[ShortText | None, Query(description="Only this user's")] = None,
-) -> dict[str, object]:
-    """List the notes whose audio has arrived, newest first."""
-    wanted = _note_filter(status, date_from, date_to, user_id)
-    found = await queries.list_notes(session, owner_of(caller), wanted, PageRequest(page, limit))
-    return page_body(
-        found,
-        collection=words.collection,
-        items=[note_body(note, words, bucket=context.objects.bucket) for note in found.items],
-        path=words.path,
-        filters={"status": status, "date_from": date_from, "date_to": date_to, "user_id": user_id},
-    )
-
-
 async def get_note(
     note_id: str, session: Session, context: Context, caller: NoteReader, words: Spelling
 ) -> NoteDetail:
@@ -124,18 +90,3 @@ async def delete_note(note_id: str, session: Session, context: Context, caller: 
         session, context.queue, owner_of(caller), parse_note_id(note_id), now=context.clock()
     )
     return Response(status_code=204)
-
-
-def _note_filter(
-    status: StatusFilter | None, date_from: str | None, date_to: str | None, user_id: str | None
-) -> NoteFilter:
-    created_from = parse_from("date_from", date_from) if date_from is not None else None
-    created_before = parse_before("date_to", date_to) if date_to is not None else None
-    if created_from and created_before and created_from >= created_before:
-        raise InvalidField("date_from", "must not be after date_to", value=date_from)
-    return NoteFilter(
-        status=_STATUS[status] if status else None,
-        created_from=created_from,
-        created_before=created_before,
-        identity=user_id,
-    )

@@ -1,0 +1,226 @@
+"""SQL of lists: a page of any depth and an exact total, in a time that hardly grows with the list.
+
+Notes of a tenant, of one of its users, or with one tag, of whatever status and dates, are counted by
+`note_counts` and read in the order of an index. Lists narrowed further are counted note by note.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Date,
+    Select,
+    Subquery,
+    cast,
+    delete,
+    func,
+    literal,
+    select,
+    text,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from vocafuse_server.core.database import see_one_moment
+from vocafuse_server.core.ids import NoteId
+from vocafuse_server.core.pages import Page, PageRequest
+from vocafuse_server.notes.filters import NoteFilter, Owner, TimeRange
+from vocafuse_server.notes.models import (
+    LISTED,
+    Note,
+    NoteStatus,
+    TranscriptionRow,
+    note_count_changes,
+    note_counts,
+    note_tags,
+)
+from vocafuse_server.notes.page_slices import DayCount, slice_of, span_of
+
+
+async def list_notes(
+    session: AsyncSession, owner: Owner, wanted: NoteFilter, page: PageRequest
+) -> Page[Note]:
+    """One page of the notes whose audio has arrived, newest first, and how many there are.
+
+    It must be the first that its session does: page and total are of one moment.
+    """
+    await see_one_moment(session)
+    facets = len(wanted.tags) + (owner.identity is not None)
+    if facets > 1 or wanted.words is not None:
+        return await _count_and_read(session, owner, wanted, page)
+    days, total = await _days_of_page(session, owner, wanted, page)
+    if not days:
+        return Page([], page, total)
+    part = slice_of(days, offset=page.offset, limit=page.limit, created=wanted.created)
+    entries = _entries(owner, wanted, part.created)
+    order = (entries.c.created_at, entries.c.id)
+    if part.newest_first:
+        order = (order[0].desc(), order[1].desc())
+    return await _read(
+        session, select(entries.c.id).order_by(*order).offset(part.skip).limit(part.take), page, total
+    )
+
+
+async def fold_note_counts(session: AsyncSession) -> None:
+    """Add the changes since the last fold to the counts; at any moment a total is both together."""
+    taken = delete(note_count_changes).returning(*note_count_changes.c).cte("taken")
+    key = (taken.c.tenant_id, taken.c.facet, taken.c.day, taken.c.status)
+    change = _bigint(func.sum(taken.c.n))
+    sums = select(*key, change).group_by(*key).having(change != 0).order_by(*key)
+    names = [column.name for column in note_counts.c]
+    added = insert(note_counts).from_select(names, sums)
+    await session.execute(
+        added.on_conflict_do_update(index_elements=names[:-1], set_={"n": note_counts.c.n + added.excluded.n})
+    )
+    await session.execute(delete(note_counts).where(note_counts.c.n == 0))
+
+
+async def _days_of_page(
+    session: AsyncSession, owner: Owner, wanted: NoteFilter, page: PageRequest
+) -> tuple[list[DayCount], int]:
+    """The days that have notes on the page, newest first, and how many notes all days have."""
+    counts = _counts(owner, wanted)
+    by_day = select(counts.c.day, func.sum(counts.c.n).label("n")).group_by(counts.c.day).subquery()
+    places = select(
+        by_day,
+        func.sum(by_day.c.n).over(order_by=by_day.c.day.desc()).label("upto"),
+        func.sum(by_day.c.n).over().label("total"),
+    ).subquery()
+    rows = await session.execute(
+        select(
+            places.c.day,
+            _bigint(places.c.n).label("notes"),
+            _bigint(places.c.upto).label("upto"),
+            _bigint(places.c.total).label("total"),
+        )
+        .where(
+            places.c.n > 0,
+            places.c.upto > page.offset,
+            places.c.upto - places.c.n < page.offset + page.limit,
+        )
+        .order_by(places.c.day.desc())
+    )
+    found = rows.all()
+    if found:
+        return [DayCount(row.day, row.upto - row.notes, row.upto) for row in found], found[0].total
+    if page.offset == 0:
+        return [], 0
+    # Past the end, where no day tells the total.
+    return [], await session.scalar(select(_bigint(func.sum(counts.c.n)))) or 0
+
+
+def _counts(owner: Owner, wanted: NoteFilter) -> Subquery:
+    """Days and numbers of notes, for each day any number of rows to be added up."""
+    span = span_of(wanted.created)
+    rows: list[Select[Any, Any]] = []
+    for table in (note_counts, note_count_changes):
+        conditions: list[ColumnElement[bool]] = [
+            table.c.tenant_id == owner.tenant_id,
+            table.c.facet == _facet(owner, wanted),
+            table.c.status.in_(_statuses(wanted)),
+        ]
+        if span.first_day is not None:
+            conditions.append(table.c.day >= span.first_day)
+        if span.end_day is not None:
+            conditions.append(table.c.day < span.end_day)
+        rows.append(select(table.c.day, table.c.n).where(*conditions))
+    for day, part in span.parts:
+        entries = _entries(owner, wanted, part)
+        rows.append(select(literal(day, Date), func.count()).select_from(entries))
+    return union_all(*rows).subquery()
+
+
+def _facet(owner: Owner, wanted: NoteFilter) -> str:
+    """The name of what is counted, as the triggers name it."""
+    for key, value in wanted.tags.items():
+        return f"tag:{key}={value}"
+    return "" if owner.identity is None else f"user:{owner.identity}"
+
+
+def _entries(owner: Owner, wanted: NoteFilter, created: TimeRange) -> Subquery:
+    """Ids and times of the notes of one facet, from one index.
+
+    One query for each status, each in the order of the index, so that Postgres can merge them in order.
+    """
+    if wanted.tags:
+        table, note_id = note_tags, note_tags.c.note_id.label("id")
+        [(key, value)] = wanted.tags.items()
+        conditions: list[ColumnElement[bool]] = [table.c.key == key, table.c.value == value]
+    else:
+        table, note_id = Note.__table__, Note.__table__.c.id
+        conditions = [] if owner.identity is None else [Note.identity == owner.identity]
+    return union_all(
+        *(
+            select(note_id, table.c.created_at).where(
+                table.c.tenant_id == owner.tenant_id,
+                table.c.status == status,
+                *conditions,
+                *_in_range(table.c.created_at, created),
+            )
+            for status in _statuses(wanted)
+        )
+    ).subquery()
+
+
+async def _count_and_read(
+    session: AsyncSession, owner: Owner, wanted: NoteFilter, page: PageRequest
+) -> Page[Note]:
+    conditions = [
+        Note.tenant_id == owner.tenant_id,
+        Note.status.in_(_statuses(wanted)),
+        *_in_range(Note.__table__.c.created_at, wanted.created),
+        *(Note.id.in_(_tagged(owner, key, value)) for key, value in wanted.tags.items()),
+    ]
+    if owner.identity is not None:
+        conditions.append(Note.identity == owner.identity)
+    if wanted.words is not None:
+        conditions.append(Note.id.in_(_saying(owner, wanted.words)))
+    total = await session.scalar(select(func.count()).select_from(Note).where(*conditions)) or 0
+    places = select(Note.id).where(*conditions).order_by(Note.created_at.desc(), Note.id.desc())
+    return await _read(session, places.offset(page.offset).limit(page.limit), page, total)
+
+
+def _tagged(owner: Owner, key: str, value: str) -> Select[Any]:
+    return select(note_tags.c.note_id).where(
+        note_tags.c.tenant_id == owner.tenant_id, note_tags.c.key == key, note_tags.c.value == value
+    )
+
+
+def _saying(owner: Owner, words: str) -> Select[NoteId]:
+    """The notes whose transcription has these words; quotes hold words together, a minus excludes one."""
+    return select(TranscriptionRow.note_id).where(
+        TranscriptionRow.tenant_id == owner.tenant_id,
+        # Spelt as in the index, which else isn't used.
+        func.to_tsvector(text("'simple'"), TranscriptionRow.text).bool_op("@@")(
+            func.websearch_to_tsquery(text("'simple'"), words)
+        ),
+    )
+
+
+async def _read(session: AsyncSession, places: Select[Any], page: PageRequest, total: int) -> Page[Note]:
+    """The notes at these places of the list, which were looked up without reading the notes before them."""
+    found = places.subquery()
+    rows = await session.scalars(
+        select(Note).join(found, found.c.id == Note.id).order_by(Note.created_at.desc(), Note.id.desc())
+    )
+    return Page(rows.all(), page, total)
+
+
+def _statuses(wanted: NoteFilter) -> tuple[NoteStatus, ...]:
+    return LISTED if wanted.status is None else (wanted.status,)
+
+
+def _in_range(created_at: ColumnElement[Any], wanted: TimeRange) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.start is not None:
+        conditions.append(created_at >= wanted.start)
+    if wanted.end is not None:
+        conditions.append(created_at < wanted.end)
+    return conditions
+
+
+def _bigint(value: ColumnElement[Any]) -> ColumnElement[int]:
+    """A sum as an integer: Postgres' are of the type numeric."""
+    return cast(value, BigInteger)
