@@ -123,7 +123,8 @@ async def test_a_crash_and_a_lack_of_scope_count(api: Api, account: Account, dat
     async with database.transaction() as session:
         await session.execute(text("UPDATE api_keys SET scopes = ARRAY['voicenotes:read']"))
         await session.execute(text("ALTER TABLE notes RENAME TO elsewhere"))
-    for path, status, left in ((NOTES, 500, 19), ("/v1/webhooks", 403, 18)):
+    a_note = f"{NOTES}/0190b7a0-0000-7000-8000-000000000000"
+    for path, status, left in ((a_note, 500, 19), ("/v1/webhooks", 403, 18)):
         answer = await api.http.get(path, headers=account.headers)
         assert (answer.status_code, limits(answer)[:2]) == (status, (10, left))
 
