@@ -10,6 +10,7 @@ class SessionOptions:
     intra_op_num_threads: int
     inter_op_num_threads: int
     enable_mem_pattern: bool
+    enable_cpu_mem_arena: bool
     log_severity_level: int
 
     def add_session_config_entry(self, key: str, value: str) -> None: ...

@@ -104,6 +104,7 @@ def _load(model: ModelProto, threads: int) -> InferenceSession:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.enable_mem_pattern = False  # the shapes change with every step
+    options.enable_cpu_mem_arena = False  # it would keep the most that was ever needed
     options.log_severity_level = _ERRORS_ONLY
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
