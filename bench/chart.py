@@ -16,6 +16,7 @@ LABELS = {
     "fw-batched": "faster-whisper, batched",
     "whisper.cpp": "whisper.cpp",
 } | {f"fw-batched-{size}": f"faster-whisper, batches of {size}" for size in (1, 2, 4, 8, 16)}
+SPEED = "seconds of speech transcribed in a second; longer is better"
 OURS = ("ours", "service")
 # Blue and orange of the Okabe-Ito palette differ for every kind of colour vision, and in brightness too.
 _OUR_COLOUR = "#0072B2"
@@ -52,7 +53,7 @@ def draw(chart: Chart, file: Path) -> None:
         0.7,
         color=[_OUR_COLOUR if bar.ours else _THEIR_COLOUR for bar in upwards],
     )
-    amounts = axes.bar_label(drawn, [f"{bar.value:.3g}" for bar in upwards], padding=5)
+    amounts = axes.bar_label(drawn, [f"{bar.value:.1f}" for bar in upwards], padding=5)
     for bar, name, amount in zip(upwards, axes.get_yticklabels(), amounts, strict=True):
         for text in (name, amount):
             text.set(color=_TEXT, fontsize=13, fontweight="bold" if bar.ours else "normal")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from tokenizers import Tokenizer
 
-from bench.chart import bars
+from bench.chart import SPEED, bars
 from bench.clips import Clip, short_clips
 from bench.figures import (
     changed_texts,
@@ -54,8 +54,8 @@ def measure(options: Options) -> Report:
         rows,
         _goals(runs, {str(row["peer"]): row for row in rows}),
         Chart(
-            "Short notes: seconds of speech transcribed in a second",
-            "times real time; longer is better",
+            "Short notes",
+            SPEED,
             bars(rows, "x_real_time"),
         ),
         [

@@ -10,7 +10,7 @@ the size that is the fastest on this machine.
 from collections.abc import Sequence
 from functools import partial
 
-from bench.chart import bars
+from bench.chart import SPEED, bars
 from bench.clips import Clip, load_clips, minute_notes
 from bench.figures import middle, peer_row, run_row, times_better, wall
 from bench.options import Options, Skipped
@@ -43,8 +43,8 @@ def measure(options: Options) -> Report:
         rows,
         _goals(runs, best),
         Chart(
-            "Notes of a minute: seconds of speech transcribed in a second",
-            "times real time; longer is better",
+            "Notes of a minute",
+            SPEED,
             bars(rows, "x_real_time"),
         ),
         [] if best is None else [f"The pipeline's best on this machine is {best}."],

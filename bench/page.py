@@ -56,8 +56,7 @@ def figures_markdown(reports: Sequence[Report]) -> str:
     """What was promised, and then each part."""
     if not reports:
         return "Nothing has been measured yet."
-    goals = [goal for report in reports for goal in report.goals]
-    return "\n\n".join([f"## What should hold\n\n{goals_markdown(goals)}", *map(_section, reports)])
+    return "\n\n".join([f"## What should hold\n\n{goals_markdown(reports)}", *map(_section, reports)])
 
 
 def _section(report: Report) -> str:

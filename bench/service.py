@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.chart import bars
+from bench.chart import SPEED, bars
 from bench.clips import short_clips
 from bench.figures import peer_row, run_row, times_better
 from bench.options import Options
@@ -66,8 +66,8 @@ def measure(options: Options) -> Report:
         rows,
         goals,
         Chart(
-            "From upload to transcript: seconds of speech in a second",
-            "times real time; longer is better",
+            "From upload to transcript",
+            SPEED,
             bars(rows, "x_real_time"),
         ),
         ["The service's processor time and memory are those of all its processes, memory without Postgres."],

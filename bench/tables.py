@@ -76,22 +76,27 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def goal_rows(goals: Sequence[Goal]) -> list[list[str]]:
+def goal_rows(goals: Sequence[Goal], *, trial: bool = False) -> list[list[str]]:
     """Of each goal: the figure, what was asked for, what was measured, and whether it is met."""
+    mark = " (trial)" if trial else ""
     return [
         [
             goal.figure + (" (stretch goal)" if goal.stretch else ""),
             f"{'≥' if goal.at_least else '≤'} {_amount(goal.bound, goal.unit)}",
-            _amount(goal.measured, goal.unit),
+            _amount(goal.measured, goal.unit) + mark,
             "yes" if goal.met else "**no**",
         ]
         for goal in goals
     ]
 
 
-def goals_markdown(goals: Sequence[Goal]) -> str:
+def goals_markdown(reports: Sequence[Report]) -> str:
+    """All goals; what was measured under doubtful conditions is marked."""
+    rows = [
+        row for report in reports for row in goal_rows(report.goals, trial=bool(report.conditions.doubts))
+    ]
     lines = [_line(["figure", "bar", "measured", "met"]), "|---|---:|---:|---|"]
-    return "\n".join([*lines, *(_line(row) for row in goal_rows(goals))])
+    return "\n".join([*lines, *(_line(row) for row in rows)])
 
 
 def goals_plain(goals: Sequence[Goal]) -> str:

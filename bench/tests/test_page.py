@@ -46,7 +46,8 @@ def test_figures_of_a_quiet_machine_come_without_a_warning() -> None:
 
 def test_doubtful_figures_say_so() -> None:
     busy = Conditions("2026-03-14", "a machine", {}, 1, 0.4)
-    page = filled(BEGIN + END, [Report("engine", "Two clips.", busy, REPORT.rows, [])])
+    page = filled(BEGIN + END, [Report("engine", "Two clips.", busy, REPORT.rows, REPORT.goals)])
+    assert "| Speed | ≥ 12x | 13.5x (trial) | yes |" in page
     assert "> **A trial, not a result**: only 1 of at least 3 rounds and other jobs took up to 40%" in page
 
 
