@@ -12,6 +12,7 @@ from procrastinate import App
 from vocafuse_server.audio.decoder import DecoderPool
 from vocafuse_server.audio.limits import DecoderLimits
 from vocafuse_server.core.database import Database
+from vocafuse_server.core.heap import give_back_unused, share_heaps
 from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.metrics import Metrics
 from vocafuse_server.core.queue import JobQueue, Queue, worker_app
@@ -44,6 +45,7 @@ _MAINTENANCE_IN_FLIGHT = 4
 
 async def run_worker(settings: Settings, database_url: str, *, link: SupervisorLink | None = None) -> None:
     """Work until SIGTERM or SIGINT, then finish what is running or give it back."""
+    share_heaps()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -140,5 +142,6 @@ async def _open_engine(settings: Settings, metrics: Metrics, stack: AsyncExitSta
     local = await asyncio.to_thread(AdaptiveWhisper.load, model, hardware, on_batch=metrics.batch_begun)
     stack.push_async_callback(local.close)
     await local.warm()
+    give_back_unused()
     log.info("model ready", model=model.name, **asdict(hardware))
     return local
