@@ -151,7 +151,7 @@ class AdaptiveWhisper:
         for another in _other_ways(request):
             if result.sign is None:
                 break
-            result = repeated(result, await self._submit(another))
+            result = repeated(result, await self._submit(replace(another, before=result.text)))
         return window, result
 
     def _request(
@@ -160,6 +160,7 @@ class AdaptiveWhisper:
         return WindowRequest(
             audio[window.start : window.end],
             window.speech_s,
+            window.voice,
             language,
             options.words,
             context_seconds(

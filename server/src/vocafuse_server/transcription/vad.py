@@ -3,9 +3,12 @@
 The detector is Silero VAD, whose weights faster-whisper carries.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
-from faster_whisper.vad import VadOptions, get_speech_timestamps
+import numpy as np
+from faster_whisper.vad import VadOptions, get_speech_timestamps, get_vad_model
+from numpy.typing import NDArray
 
 from vocafuse_server.transcription.engine import SAMPLE_RATE, Samples
 
@@ -25,6 +28,16 @@ _LONG_SILENCE_S = 2.0
 _THRESHOLD = 0.5
 _MIN_SILENCE_MS = 300
 _PAD_MS = 400
+_FRAME = 512
+"""Samples to each of the detector's probabilities."""
+
+_LOUD_RMS = 0.15
+_MAX_GAIN = 100.0
+"""The detector goes by loudness: at a hundredth of their level it missed 10 % of 55 clips, at 3 thousandths
+43 %. Raised to the level of ordinary speech it misses none of them, and hears no more in noise."""
+
+Probabilities = NDArray[np.float32]
+"""Of a voice in each frame of 32 ms, shape (frames,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +49,14 @@ class Window:
         end: The same, exclusive.
         silence_before: How much of the piece's own beginning is known to be silent, and
         silence_after: how much of its end.
+        voice: The detector's highest probability in it.
     """
 
     start: int
     end: int
     silence_before: int = 0
     silence_after: int = 0
+    voice: float = 1.0
 
     @property
     def start_s(self) -> float:
@@ -69,15 +84,40 @@ def find_windows(
     """
     if len(audio) < _MIN_AUDIO_S * SAMPLE_RATE:
         return []
-    speech = find_speech(audio, max_s=window_s)
-    if not speech:
+    audio = raised(audio)
+    voice = _probabilities(audio)
+    if voice.max() < _THRESHOLD:
         return []
     if len(audio) <= whole_s * SAMPLE_RATE:
-        return [Window(0, len(audio), speech[0].start, len(audio) - speech[-1].end)]
-    return join_speech(speech, max_s=window_s)
+        return [_whole(len(audio), voice)]
+    return [
+        replace(window, voice=float(voice[window.start // _FRAME : math.ceil(window.end / _FRAME)].max()))
+        for window in join_speech(_find_speech(audio, max_s=window_s), max_s=window_s)
+    ]
 
 
-def find_speech(audio: Samples, *, max_s: float) -> list[Window]:
+def raised(audio: Samples) -> Samples:
+    """Quiet audio at the level of ordinary speech, by its loudest frame; other audio as it is."""
+    frames = audio[: max(1, len(audio) // _FRAME) * _FRAME].reshape(-1, min(len(audio), _FRAME))
+    loudest = math.sqrt(np.einsum("ij,ij->i", frames, frames).max() / frames.shape[1])
+    gain = min(_MAX_GAIN, _LOUD_RMS / loudest) if loudest else 1.0
+    return audio if gain <= 1 else audio * np.float32(gain)
+
+
+def _probabilities(audio: Samples) -> Probabilities:
+    return get_vad_model()(np.pad(audio, (0, -len(audio) % _FRAME))).reshape(-1)
+
+
+def _whole(length: int, voice: Probabilities) -> Window:
+    """A whole note, with the silence before its first and after its last frame of speech."""
+    spoken = np.flatnonzero(voice >= _THRESHOLD)
+    pad = _PAD_MS * SAMPLE_RATE // 1000
+    before = max(0, int(spoken[0]) * _FRAME - pad)
+    after = max(0, length - (int(spoken[-1]) + 1) * _FRAME - pad)
+    return Window(0, length, before, after, float(voice.max()))
+
+
+def _find_speech(audio: Samples, *, max_s: float) -> list[Window]:
     """The stretches of speech with a little of what surrounds them, each at most `max_s` long."""
     options = VadOptions(
         threshold=_THRESHOLD,

@@ -7,9 +7,16 @@ from typing import TypeVar
 
 import numpy as np
 
+from vocafuse_server.transcription.context import FULL_CONTEXT_S
 from vocafuse_server.transcription.engine import SAMPLE_RATE, Samples, Segment, StageTimes, Word
 from vocafuse_server.transcription.features import HOP
-from vocafuse_server.transcription.gates import Sign, find_sign, is_no_speech
+from vocafuse_server.transcription.gates import (
+    Sign,
+    find_sign,
+    is_confirmed,
+    is_no_speech,
+    is_unheard,
+)
 from vocafuse_server.transcription.languages import has_spaces
 from vocafuse_server.transcription.model import MAX_TOKENS, Model, Output, States
 from vocafuse_server.transcription.vocabulary import TimedTokens
@@ -25,19 +32,23 @@ class WindowRequest:
     Attributes:
         audio: At least one sample, at most 30 s.
         speech_s: Between which times somebody speaks. The model lets a note's first word begin with the note.
+        voice: How sure the voice detector is that somebody does.
         language: The spoken language; None detects it.
         words: Whether to time the words.
         context_s: How much audio the encoder is given, silence included.
         temperature: 0 decodes greedily.
+        before: The text that an earlier pass wrote: the same again is no mistake of the decoder.
         final: Nothing better will be tried: the words are timed whatever the output looks like.
     """
 
     audio: Samples
     speech_s: tuple[float, float]
+    voice: float
     language: str | None
     words: bool
     context_s: float
     temperature: float = 0.0
+    before: str | None = None
     final: bool = False
 
     @property
@@ -64,6 +75,10 @@ class WindowResult:
     times: StageTimes
     sign: Sign | None = None
     passes: int = 1
+
+    @property
+    def text(self) -> str:
+        return " ".join(segment.text for segment in self.segments)
 
 
 def timed(call: Callable[[], T]) -> tuple[T, float]:
@@ -117,19 +132,27 @@ def transcribe_batch(model: Model, requests: Sequence[WindowRequest]) -> list[Wi
 
 
 def _read(model: Model, request: WindowRequest, output: Output) -> _Decoded:
-    sign, stretches = None, list[TimedTokens]()
-    if not is_no_speech(output.no_speech_prob):
-        text = model.vocabulary.spell(model.vocabulary.text_tokens(output.tokens)).strip()
-        sign = find_sign(
-            text,
-            duration_s=request.duration_s,
-            latest_s=model.vocabulary.latest_stamp_s(output.tokens),
-            tokens=len(output.tokens),
-            max_tokens=MAX_TOKENS,
-            spaces=has_spaces(output.language),
-        )
-        stretches = model.vocabulary.cut_at_timestamps(output.tokens, request.speech_s)
-    return _Decoded(request, output, sign, stretches)
+    if request.context_s < FULL_CONTEXT_S and is_unheard(output.no_speech_prob, voice=request.voice):
+        return _Decoded(request, output, Sign.UNHEARD, [])
+    if is_no_speech(output.no_speech_prob, avg_logprob=output.avg_logprob, voice=request.voice):
+        return _Decoded(request, output, None, [])
+    stretches = model.vocabulary.cut_at_timestamps(output.tokens, request.speech_s)
+    return _Decoded(request, output, _find_sign(model, request, output), stretches)
+
+
+def _find_sign(model: Model, request: WindowRequest, output: Output) -> Sign | None:
+    text = model.vocabulary.spell(model.vocabulary.text_tokens(output.tokens)).strip()
+    sign = find_sign(
+        text,
+        duration_s=request.duration_s,
+        latest_s=model.vocabulary.latest_stamp_s(output.tokens),
+        tokens=len(output.tokens),
+        max_tokens=MAX_TOKENS,
+        spaces=has_spaces(output.language),
+    )
+    if sign is not None and request.before is not None and is_confirmed(sign, text, request.before):
+        return None
+    return sign
 
 
 def _find_words(model: Model, states: States, decoded: Sequence[_Decoded]) -> list[tuple[Word, ...]]:

@@ -159,6 +159,32 @@ async def test_a_long_note_is_cut_at_silences(engine: AdaptiveWhisper, decode: D
         )
 
 
+async def test_what_is_really_said_again_and_again_is_kept(engine: AdaptiveWhisper, decode: Decode) -> None:
+    audio = await decode("whats-the-weather-like.wav")
+    one = await engine.transcribe(audio, TranscribeOptions())
+    four = await engine.transcribe(np.tile(audio, 4), TranscribeOptions())
+    assert one.text.lower().count("weather") == 1
+    assert four.text.lower().count("weather") == 4
+    assert four.second_passes == 1  # looked at again, and believed
+    check_order(four)
+
+
+async def test_speech_that_the_model_does_not_hear_at_first(engine: AdaptiveWhisper, decode: Decode) -> None:
+    """Three times in a row, the model takes this for nobody speaking unless it has its whole context."""
+    audio = np.tile(await decode("whats-the-date-today.wav"), 3)
+    result = await engine.transcribe(audio, TranscribeOptions())
+    assert "the date today" in result.text
+    assert result.second_passes == 1
+
+
+@pytest.mark.parametrize("gain", [0.1, 0.01, 0.003])
+async def test_quiet_speech_is_speech(engine: AdaptiveWhisper, decode: Decode, gain: float) -> None:
+    audio = await decode(LOBSTER)
+    quiet = np.rint(audio * gain * 32768).astype(np.float32) / np.float32(32768)
+    result = await engine.transcribe(quiet, TranscribeOptions())
+    assert "lobster" in result.text
+
+
 async def test_an_english_only_model(english_engine: AdaptiveWhisper, decode: Decode) -> None:
     audio = await decode(LOBSTER)
     result = await english_engine.transcribe(audio, TranscribeOptions())

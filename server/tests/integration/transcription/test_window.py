@@ -118,6 +118,7 @@ async def test_when_nothing_helps_the_last_output_is_kept_with_its_words(
 
 
 async def test_no_speech_silences_even_a_loop(vocabulary: Vocabulary, speech: Samples) -> None:
-    model = ScriptedModel(vocabulary, [say(vocabulary, LOOP, no_speech_prob=0.7)])
+    model = ScriptedModel(vocabulary, [say(vocabulary, LOOP, no_speech_prob=0.95)] * 2)
     result = await run(model, speech)
-    assert (result.text, result.segments, result.words, result.second_passes) == ("", (), (), 0)
+    assert (result.text, result.segments, result.words, result.second_passes) == ("", (), (), 1)
+    assert model.passes == [(7.5, 0.0), (30.0, 0.0)]

@@ -2,7 +2,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vocafuse_server.transcription.gates import Sign, compression_ratio, find_sign, is_no_speech, repeats
+from vocafuse_server.transcription.gates import (
+    Sign,
+    compression_ratio,
+    find_sign,
+    is_confirmed,
+    is_no_speech,
+    is_unheard,
+    repeats,
+)
 
 LOOP = "and I have to say that "
 SOUND = [
@@ -73,6 +81,34 @@ def test_any_text_is_judged(text: str, spaces: bool) -> None:
     assert compression_ratio(text) >= 0
 
 
-def test_no_speech_is_decided_by_its_probability_alone() -> None:
-    assert is_no_speech(0.62)
-    assert not is_no_speech(0.32)
+@pytest.mark.parametrize(
+    ("no_speech_prob", "avg_logprob", "voice", "silent"),
+    [
+        (0.02, -0.3, 0.99, False),
+        (0.57, -0.3, 0.99, False),  # a note that was cut off
+        (0.20, -1.2, 0.97, False),  # mumbled
+        (0.95, -0.3, 0.99, True),
+        (0.61, -1.8, 0.75, True),  # a whale
+        (0.31, -0.2, 0.76, True),  # a hippopotamus
+        (0.25, -1.2, 0.84, True),  # a howl
+        (0.20, -0.7, 0.70, False),  # a short word
+    ],
+)
+def test_whether_somebody_speaks_is_told_by_model_and_detector(
+    no_speech_prob: float, avg_logprob: float, voice: float, silent: bool
+) -> None:
+    assert is_no_speech(no_speech_prob, avg_logprob=avg_logprob, voice=voice) is silent
+
+
+def test_what_the_model_does_not_hear_is_looked_at_again_where_a_voice_is_clear() -> None:
+    assert is_unheard(0.57, voice=0.99)
+    assert not is_unheard(0.57, voice=0.8)
+    assert not is_unheard(0.3, voice=0.99)
+
+
+def test_a_repetition_that_two_passes_agree_on_was_said() -> None:
+    text = "One, two, three. One, two, three. One, two, three."
+    assert find_sign(text, duration_s=8.0, latest_s=0.0, tokens=30, max_tokens=224) is Sign.REPETITION
+    assert is_confirmed(Sign.REPETITION, text, text.replace(".", ",").lower())
+    assert not is_confirmed(Sign.REPETITION, text, text + " One, two, three.")
+    assert not is_confirmed(Sign.LIMIT, text, text)

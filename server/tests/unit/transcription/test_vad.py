@@ -1,10 +1,11 @@
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vocafuse_server.transcription.vad import Window, find_windows, join_speech
+from vocafuse_server.transcription.vad import Window, find_windows, join_speech, raised
 
 SECOND = 16_000
 
@@ -19,6 +20,14 @@ def test_nobody_speaks_in_silence_noise_and_tones() -> None:
     noise = (0.1 * random.standard_normal(5 * SECOND)).astype(np.float32)
     for audio in (np.zeros(5 * SECOND, dtype=np.float32), noise, 0.3 * tone):
         assert find_windows(audio) == []
+
+
+def test_quiet_audio_is_raised_to_the_level_of_speech_and_no_further() -> None:
+    speech = np.sin(np.arange(SECOND) / 10).astype(np.float32)
+    assert np.abs(raised(np.float32(0.01) * speech)).max() == pytest.approx(0.15 * 2**0.5, rel=0.01)
+    assert np.abs(raised(np.float32(1e-5) * speech)).max() <= 1.001e-3
+    assert raised(speech) is speech
+    assert not raised(np.zeros(SECOND, dtype=np.float32)).any()
 
 
 def test_next_to_no_audio_is_no_speech() -> None:
