@@ -40,16 +40,21 @@ def write_page(folder: Path, parts: Sequence[str]) -> None:
 
 
 def filled(page: str, reports: Sequence[Report]) -> str:
+    """The page with these reports' figures between the marks; see `between_marks`."""
+    return between_marks(page, figures_markdown(reports))
+
+
+def between_marks(page: str, figures: str) -> str:
     """The page with these figures in place of what stands between the marks.
 
     Raises:
         ValueError: The marks are missing.
     """
-    before, _, rest = page.partition(BEGIN)
+    before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:
-        raise ValueError(f"{PAGE} lacks the marks that the figures belong between")
-    return f"{before}{BEGIN}\n\n{figures_markdown(reports)}\n\n{END}{after}"
+        raise ValueError("The page lacks the marks that the figures belong between.")
+    return f"{before}{begin}\n\n{figures}\n\n{end}{after}"
 
 
 def figures_markdown(reports: Sequence[Report]) -> str:
@@ -67,7 +72,7 @@ def _section(report: Report) -> str:
         parts.append(
             f'<img src="{FIGURES}/{report.part}.png" width="640" alt="{report.chart.title}. {described}.">'
         )
-    parts += [markdown_table(report.rows), *report.remarks, _small_print(report.conditions)]
+    parts += [markdown_table(report.rows), *report.remarks, small_print(report.conditions)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -76,7 +81,8 @@ def _warning(conditions: Conditions) -> str:
     return f"> **A trial, not a result**: {doubts}." if doubts else ""
 
 
-def _small_print(conditions: Conditions) -> str:
+def small_print(conditions: Conditions) -> str:
+    """On what the figures were measured."""
     rounds = "" if conditions.rounds is None else f"; median of {conditions.rounds}"
     versions = ", ".join(f"{name} {number}" for name, number in conditions.versions.items())
     return (

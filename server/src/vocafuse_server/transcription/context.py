@@ -23,7 +23,9 @@ MIN_CONTEXT_S = 5.0
 MARGIN_S = 2.5
 
 
-def context_seconds(duration_s: float, *, step_s: float, min_context_s: float = MIN_CONTEXT_S) -> float:
+def context_seconds(
+    duration_s: float, *, step_s: float, min_context_s: float = MIN_CONTEXT_S, margin_s: float = MARGIN_S
+) -> float:
     """The encoder's context for a note of `duration_s`, in seconds: a multiple of `step_s`, at most 30."""
-    wanted = max(min_context_s, duration_s + MARGIN_S)
+    wanted = max(min_context_s, duration_s + margin_s)
     return min(FULL_CONTEXT_S, math.ceil(wanted / step_s) * step_s)
