@@ -117,6 +117,31 @@ def test_another_language_is_detected(client: Client) -> None:
     assert "Werbung" in transcription.text
 
 
+def test_a_note_is_transcribed_again_in_another_language(
+    server: Server, client: Client, listener: Listener
+) -> None:
+    note = client.voicenotes.upload(AUDIO / "de-werbung.wav", language="en")
+    client.voicenotes.wait(note.id, timeout=60)
+    assert client.voicenotes(note.id).transcription.get().language == "english"
+    assert client.voicenotes(note.id).audio() == (AUDIO / "de-werbung.wav").read_bytes()
+    webhook = client.webhooks.create(url=listener.url, events=["voicenote.transcribed"])
+    assert client.voicenotes(note.id).transcribe(language="de").status == "processing"
+    told = listener.next().payload["voicenote"]
+    client.webhooks.delete(webhook.id)
+    assert (told["id"], told["transcription"]["language"]) == (note.id, "de")
+    transcription = client.voicenotes(note.id).transcription.get()
+    assert (transcription.language, transcription.text) == ("german", told["transcription"]["text"])
+    assert "Werbung" in transcription.text
+
+    def shown(form: str) -> str:
+        uri = f"{server.origin}{transcription.uri}?format={form}"
+        return httpx2.get(uri, headers=server.key_headers).raise_for_status().text
+
+    assert shown("text") == transcription.text
+    assert shown("vtt").startswith("WEBVTT\n\n00:00:0")
+    assert " ".join(shown("srt").split("\n")[2:4]).strip() in transcription.text
+
+
 def test_webhooks_are_signed_and_a_tampered_copy_is_refused(client: Client, listener: Listener) -> None:
     webhook = client.webhooks.create(url=listener.url, events=["voicenote.created", "voicenote.transcribed"])
     note = client.voicenotes.upload(AUDIO / SPOKEN, custom_tags={"jobId": "job_123"})

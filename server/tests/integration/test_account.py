@@ -15,6 +15,7 @@ from vocafuse_server.core.database import Database, sqlalchemy_url
 from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
 from vocafuse_server.core.ids import NoteId, TranscriptionId, new_uuid, parse_uuid
 from vocafuse_server.notes import service
+from vocafuse_server.notes.models import FIRST_RUN
 from vocafuse_server.schema import alembic_config, migrate
 
 CLIP = AUDIO / "whats-the-weather-like.wav"
@@ -55,6 +56,7 @@ async def record(api: Api, note_id: NoteId, *, duration_s: float) -> None:
             session,
             api.context.queue,
             note_id,
+            run=FIRST_RUN,
             audio={"duration_seconds": duration_s},
             transcription={
                 "id": TranscriptionId(new_uuid()),

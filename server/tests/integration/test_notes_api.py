@@ -10,7 +10,13 @@ from support.notes import make_note
 
 from vocafuse_server.core.clock import utc_now
 
-EACH_NOTE = [("GET", ""), ("GET", "/transcription"), ("GET", "/audio"), ("DELETE", "")]
+EACH_NOTE = [
+    ("GET", ""),
+    ("GET", "/transcription"),
+    ("GET", "/audio"),
+    ("POST", "/transcribe"),
+    ("DELETE", ""),
+]
 CLIP = (AUDIO / "whats-the-weather-like.wav").read_bytes()
 
 

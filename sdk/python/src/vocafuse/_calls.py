@@ -105,6 +105,16 @@ def upload_call(
     return Call("POST", "/upload", body=body, idempotency_key=uuid.uuid4().hex)
 
 
+def transcribe_call(collection: str, note_id: str, language: str | None) -> Call:
+    """Asking for another transcription. Each call of this function is a new logical request."""
+    return Call(
+        "POST",
+        f"{_item_path(collection, note_id)}/transcribe",
+        body={} if language is None else {"language": language},
+        idempotency_key=uuid.uuid4().hex,
+    )
+
+
 def create_webhook_call(url: str, events: Sequence[str], secret: str | None) -> Call:
     """Subscribing a URL. Each call of this function is a new logical subscription."""
     body: dict[str, Any] = {"url": url, "events": list(events)}

@@ -97,7 +97,7 @@ def wait(
         if note.status == "transcribed":
             return note
         if note.status == "failed":
-            raise (yield from _failure_of(collection, note_id, policy))
+            raise (yield from _failure_of(collection, note, policy))
         remaining_s = deadline - clock()
         if remaining_s <= 0:
             raise WaitTimeoutError(
@@ -107,16 +107,19 @@ def wait(
         next_pause_s = min(next_pause_s * POLL_GROWTH, MAX_POLL_S)
 
 
-def _failure_of(collection: str, note_id: str, policy: RetryPolicy) -> Flow[TranscriptionFailedError]:
-    # A note says only that it failed; why is in the answer to asking for its transcription.
+def _failure_of(collection: str, note: VoiceNote, policy: RetryPolicy) -> Flow[TranscriptionFailedError]:
+    # A note of an older server says only that it failed; why is then in the answer to asking for its
+    # transcription. A note that was transcribed before still has that, so what the note says comes after.
     try:
-        yield from exchange(get_call(collection, note_id, "transcription"), policy)
+        yield from exchange(get_call(collection, note.id, "transcription"), policy)
     except NotFoundError as error:
         if error.code == TRANSCRIPTION_FAILED:
             return TranscriptionFailedError(
                 error.message, error.status_code, error.code, error.details, error.request_id
             )
-    return TranscriptionFailedError(f"The transcription of {note_id} failed.")
+    failure: Any = note.get("failure")
+    reason = f": {failure['message']}" if isinstance(failure, dict) and "message" in failure else "."
+    return TranscriptionFailedError(f"The transcription of {note.id} failed{reason}")
 
 
 def _settle(outcome: Answer | Failure, done_status: int | None) -> Answer:

@@ -16,6 +16,7 @@ from vocafuse._calls import (
     get_call,
     list_call,
     next_page_call,
+    transcribe_call,
     upload_call,
 )
 from vocafuse._models import ItemT, Transcription, VoiceNote, Webhook
@@ -104,9 +105,35 @@ class TranscriptionResource:
 class VoiceNoteResource(Resource[VoiceNote]):
     """One voice note, named by its id."""
 
-    def __init__(self, collection: VoiceNotes, note_id: str, transcription: TranscriptionResource) -> None:
+    def __init__(self, http: SyncHttp, collection: VoiceNotes, name: str, note_id: str) -> None:
         super().__init__(collection, note_id)
-        self.transcription = transcription
+        self.transcription = TranscriptionResource(http, name, note_id)
+        self._http = http
+        self._name = name
+
+    def transcribe(self, *, language: str | None = None) -> VoiceNote:
+        """Has the note transcribed again; `client.voicenotes.wait` waits for the new text.
+
+        The text that there is stays until then.
+
+        Args:
+            language: What is spoken, such as `en`; not given: as it was asked for before.
+
+        Raises:
+            ConflictError: Its audio has not arrived yet.
+            NotFoundError: There is no such note.
+        """
+        call = transcribe_call(self._name, self.id, language)
+        return VoiceNote(self._http.run(_flows.fetch(call, self._http.policy)))
+
+    def audio(self) -> bytes:
+        """The audio as it was uploaded, 25 MB at most.
+
+        Raises:
+            NotFoundError: It has not arrived yet, or there is no such note.
+        """
+        call = get_call(self._name, self.id, "audio")
+        return self._http.run(_flows.exchange(call, self._http.policy)).body
 
 
 class VoiceNotes(Collection[VoiceNote]):
@@ -116,7 +143,7 @@ class VoiceNotes(Collection[VoiceNote]):
         super().__init__(http, name, VoiceNote)
 
     def __call__(self, note_id: str) -> VoiceNoteResource:
-        return VoiceNoteResource(self, note_id, TranscriptionResource(self._http, self._name, note_id))
+        return VoiceNoteResource(self._http, self, self._name, note_id)
 
     def list(
         self,

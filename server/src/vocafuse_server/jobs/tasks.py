@@ -14,6 +14,7 @@ from vocafuse_server.core.metrics import TranscriptionOutcome
 from vocafuse_server.core.queue import Queue, Task
 from vocafuse_server.jobs.maintenance import MaintenanceContext, run_deletion
 from vocafuse_server.notes import list_queries
+from vocafuse_server.notes.models import FIRST_RUN
 from vocafuse_server.notes.transcribing import TranscribingContext, fail_note, transcribe_note
 from vocafuse_server.webhooks.delivery import DeliveryContext, deliver
 
@@ -53,8 +54,10 @@ class _Backoff(BaseRetryStrategy):
 def register_tasks(app: App, contexts: JobContexts) -> None:
     """Give every task name the function that runs it."""
 
-    async def transcribe(job: JobContext, note_id: str) -> None:
-        await run_transcription(contexts.transcribing, NoteId(UUID(note_id)), attempt=job.job.attempts + 1)
+    async def transcribe(job: JobContext, note_id: str, run: int = FIRST_RUN) -> None:
+        await run_transcription(
+            contexts.transcribing, NoteId(UUID(note_id)), run=run, attempt=job.job.attempts + 1
+        )
 
     async def deliver_webhook(delivery_id: str, attempt: int) -> None:
         await deliver(contexts.delivery, DeliveryId(UUID(delivery_id)), attempt=attempt)
@@ -85,19 +88,21 @@ def register_tasks(app: App, contexts: JobContexts) -> None:
         app.periodic(cron=cron)(app.task(name=name, queue=Queue.MAINTENANCE.value, queueing_lock=name)(run))
 
 
-async def run_transcription(context: TranscribingContext, note_id: NoteId, *, attempt: int) -> None:
+async def run_transcription(
+    context: TranscribingContext, note_id: NoteId, *, attempt: int, run: int = FIRST_RUN
+) -> None:
     if attempt > MAX_TRANSCRIPTION_STARTS:
         log.error("note given up, because its job keeps ending the worker", note_id=str(note_id))
-        await fail_note(context, note_id, code="TRANSCRIPTION_ERROR", message=GAVE_UP_MESSAGE)
+        await fail_note(context, note_id, run=run, code="TRANSCRIPTION_ERROR", message=GAVE_UP_MESSAGE)
         return
     try:
-        await transcribe_note(context, note_id)
+        await transcribe_note(context, note_id, run=run)
     except Exception:  # A job's edge: whatever it is, the note is tried again and then ends.
         log.exception("transcription attempt failed", note_id=str(note_id), attempt=attempt)
         if attempt < MAX_TRANSCRIPTION_ATTEMPTS:
             context.metrics.transcription_tried(TranscriptionOutcome.RETRIED)
             raise
-        await fail_note(context, note_id, code="TRANSCRIPTION_ERROR", message=GAVE_UP_MESSAGE)
+        await fail_note(context, note_id, run=run, code="TRANSCRIPTION_ERROR", message=GAVE_UP_MESSAGE)
 
 
 async def _retry_stalled_jobs(app: App) -> None:

@@ -28,6 +28,10 @@ class AudioAlreadyUploaded(Conflict):
     default_message = "The audio of this note has arrived already."
 
 
+class AudioNotArrived(Conflict):
+    default_message = "The audio has not arrived yet. Once it has, the transcription starts by itself."
+
+
 class UploadInterrupted(ApiError):
     """The client went away in the middle of the upload; nobody is there to read this answer."""
 

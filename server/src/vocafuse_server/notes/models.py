@@ -14,7 +14,7 @@ from vocafuse_server.core.ids import NoteId, TenantId, TranscriptionId
 class NoteStatus(StrEnum):
     """Where a note stands; `queries.py` has one statement for each legal step.
 
-    created -> processing (the bytes have arrived) -> transcribed | failed
+    created -> processing (the bytes have arrived) -> transcribed | failed -> processing (asked for again)
     """
 
     CREATED = "created"
@@ -22,6 +22,8 @@ class NoteStatus(StrEnum):
     TRANSCRIBED = "transcribed"
     FAILED = "failed"
 
+
+FIRST_RUN = 1
 
 # A note is in lists once its audio has arrived.
 LISTED = (NoteStatus.PROCESSING, NoteStatus.TRANSCRIBED, NoteStatus.FAILED)
@@ -62,6 +64,8 @@ class Note(Base):
     bit_rate: Mapped[int | None] = mapped_column(BigInteger)
     language: Mapped[str | None]
     """The language asked for, a code; None to have it detected."""
+    transcription_run: Mapped[int] = mapped_column(default=FIRST_RUN, server_default=text(str(FIRST_RUN)))
+    """Which transcription of the note this is or was; only the run with this number can end it."""
     custom_tags: Mapped[JsonObject | None] = mapped_column(JSONB(none_as_null=True))
     sdk_metadata: Mapped[JsonObject | None] = mapped_column(JSONB(none_as_null=True))
     upload_source: Mapped[UploadSource]

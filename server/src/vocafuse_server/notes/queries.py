@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -51,19 +51,48 @@ async def mark_processing(
     )
 
 
+async def begin_run(
+    session: AsyncSession, owner: Owner, note_id: NoteId, *, language: str | None, now: datetime
+) -> Note | None:
+    """transcribed | failed -> processing, or processing in another language, as the next run.
+
+    Args:
+        language: A code; None for the one that was asked for before.
+    """
+    wanted = Note.language if language is None else literal(language)
+    has_ended = Note.status.in_((NoteStatus.TRANSCRIBED, NoteStatus.FAILED))
+    changes_language = and_(Note.status == NoteStatus.PROCESSING, Note.language.is_distinct_from(wanted))
+    return await session.scalar(
+        update(Note)
+        .where(Note.id == note_id, *_visible_to(owner), or_(has_ended, changes_language))
+        .values(
+            status=NoteStatus.PROCESSING,
+            language=wanted,
+            transcription_run=Note.transcription_run + 1,
+            failure_code=None,
+            failure_message=None,
+            updated_at=now,
+            processed_at=None,
+        )
+        .returning(Note)
+        .execution_options(populate_existing=True)
+    )
+
+
 async def lock_duration(session: AsyncSession, note_id: NoteId) -> float | None:
     """How long an earlier transcription found the note to be; the note is locked for the next one's end."""
     return await session.scalar(select(Note.duration_seconds).where(Note.id == note_id).with_for_update())
 
 
 async def mark_transcribed(
-    session: AsyncSession, note_id: NoteId, *, audio: dict[str, object], now: datetime
+    session: AsyncSession, note_id: NoteId, *, run: int, audio: dict[str, object], now: datetime
 ) -> Note | None:
     """processing -> transcribed, with what decoding found out about the audio."""
     return await _step(
         session,
         note_id,
         NoteStatus.PROCESSING,
+        Note.transcription_run == run,
         status=NoteStatus.TRANSCRIBED,
         updated_at=now,
         processed_at=now,
@@ -72,13 +101,14 @@ async def mark_transcribed(
 
 
 async def mark_failed(
-    session: AsyncSession, note_id: NoteId, *, code: str, message: str, now: datetime
+    session: AsyncSession, note_id: NoteId, *, run: int, code: str, message: str, now: datetime
 ) -> Note | None:
     """processing -> failed, with the reason."""
     return await _step(
         session,
         note_id,
         NoteStatus.PROCESSING,
+        Note.transcription_run == run,
         status=NoteStatus.FAILED,
         failure_code=code,
         failure_message=message,
@@ -108,12 +138,16 @@ async def delete_note(session: AsyncSession, owner: Owner, note_id: NoteId) -> N
 
 
 async def _step(
-    session: AsyncSession, note_id: NoteId, expected: NoteStatus, **values: object
+    session: AsyncSession,
+    note_id: NoteId,
+    expected: NoteStatus,
+    *conditions: ColumnElement[bool],
+    **values: object,
 ) -> Note | None:
     """The note after the step; None, and nothing done, if it didn't stand where it should."""
     return await session.scalar(
         update(Note)
-        .where(Note.id == note_id, Note.status == expected)
+        .where(Note.id == note_id, Note.status == expected, *conditions)
         .values(**values)
         .returning(Note)
         .execution_options(populate_existing=True)

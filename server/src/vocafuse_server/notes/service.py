@@ -13,6 +13,7 @@ from vocafuse_server.core.queue import JobQueue, Queue, Task
 from vocafuse_server.notes import queries
 from vocafuse_server.notes.errors import (
     AudioAlreadyUploaded,
+    AudioNotArrived,
     NoteNotFound,
     TranscriptionFailed,
     TranscriptionNotReady,
@@ -96,7 +97,7 @@ async def finish_upload(
     )
     if note is None:
         raise AudioAlreadyUploaded
-    await queue.enqueue(session, Task.TRANSCRIBE_NOTE, queue=Queue.TRANSCRIPTION, note_id=str(note_id))
+    await _enqueue_run(session, queue, note)
     await _announce(session, queue, note, EventKind.CREATED, now=now)
     await count_note(session, note.tenant_id, created_at=note.created_at, size_bytes=audio.size_bytes)
     return note
@@ -127,8 +128,39 @@ async def get_note(session: AsyncSession, owner: Owner, note_id: NoteId | None) 
     return found
 
 
+async def transcribe_again(
+    session: AsyncSession,
+    queue: JobQueue,
+    owner: Owner,
+    note_id: NoteId | None,
+    *,
+    now: datetime,
+    language: str | None = None,
+) -> Note:
+    """Put another transcription of a note on the queue; what the note says stays until it is done.
+
+    A note that is being transcribed in this language is left alone: one job, not two. In another
+    language it is begun anew, and what the run before it finds out no longer counts.
+
+    Args:
+        language: A code; None for the one that was asked for before.
+
+    Raises:
+        NoteNotFound: This owner has none with this id.
+        AudioNotArrived: There is nothing to transcribe yet.
+    """
+    begun = await queries.begin_run(session, owner, note_id, language=language, now=now) if note_id else None
+    if begun is not None:
+        await _enqueue_run(session, queue, begun)
+        return begun
+    note = await get_note(session, owner, note_id)
+    if note.status is NoteStatus.CREATED:
+        raise AudioNotArrived
+    return note
+
+
 async def get_transcription(session: AsyncSession, owner: Owner, note_id: NoteId | None) -> TranscriptionRow:
-    """The transcription of a note.
+    """The newest transcription of a note, also while another one is made and when that has failed.
 
     Raises:
         NoteNotFound: This owner has no such note.
@@ -170,6 +202,7 @@ async def record_transcription(
     queue: JobQueue,
     note_id: NoteId,
     *,
+    run: int,
     audio: dict[str, object],
     transcription: dict[str, object],
     now: datetime,
@@ -177,10 +210,10 @@ async def record_transcription(
     """processing -> transcribed: the text, the status and the webhooks in one transaction.
 
     Returns:
-        False, and nothing done, if the note is gone or no longer being processed.
+        False, and nothing done, if the note is gone or no longer being processed by this run.
     """
     counted_s = await queries.lock_duration(session, note_id)
-    note = await queries.mark_transcribed(session, note_id, audio=audio, now=now)
+    note = await queries.mark_transcribed(session, note_id, run=run, audio=audio, now=now)
     if note is None:
         return False
     row = await queries.put_transcription(
@@ -205,14 +238,31 @@ async def record_transcription(
 
 
 async def record_failure(
-    session: AsyncSession, queue: JobQueue, note_id: NoteId, *, code: str, message: str, now: datetime
+    session: AsyncSession,
+    queue: JobQueue,
+    note_id: NoteId,
+    *,
+    run: int,
+    code: str,
+    message: str,
+    now: datetime,
 ) -> bool:
-    """processing -> failed, with a reason a person can read; False if the note no longer is processing."""
-    note = await queries.mark_failed(session, note_id, code=code, message=message, now=now)
+    """processing -> failed, with a reason a person can read; False if it isn't this run's any more."""
+    note = await queries.mark_failed(session, note_id, run=run, code=code, message=message, now=now)
     if note is None:
         return False
     await _announce(session, queue, note, EventKind.FAILED, now=now)
     return True
+
+
+async def _enqueue_run(session: AsyncSession, queue: JobQueue, note: Note) -> None:
+    await queue.enqueue(
+        session,
+        Task.TRANSCRIBE_NOTE,
+        queue=Queue.TRANSCRIPTION,
+        note_id=str(note.id),
+        run=note.transcription_run,
+    )
 
 
 async def _announce(

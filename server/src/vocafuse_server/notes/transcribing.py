@@ -12,7 +12,7 @@ from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.metrics import Metrics, TranscriptionOutcome
 from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.notes import queries, service
-from vocafuse_server.notes.models import Note, NoteStatus
+from vocafuse_server.notes.models import FIRST_RUN, Note, NoteStatus
 from vocafuse_server.storage.objects import Objects
 from vocafuse_server.transcription.engine import Engine, TranscribeOptions, Transcription
 
@@ -49,15 +49,15 @@ class _Stopwatch:
         return round((self._last - self._started) * 1000)
 
 
-async def transcribe_note(context: TranscribingContext, note_id: NoteId) -> None:
+async def transcribe_note(context: TranscribingContext, note_id: NoteId, *, run: int = FIRST_RUN) -> None:
     """Transcribe a note and record the text, or the reason why there is none.
 
-    Does nothing if the note is gone or isn't waiting, so that a job may run twice.
+    Does nothing if the note is gone or isn't waiting for this run, so that a job may run twice.
 
     Raises:
         DecoderUnavailable, OSError, TranscriptionError: Nothing is wrong with the note; try again.
     """
-    note = await _find_waiting(context, note_id)
+    note = await _find_waiting(context, note_id, run)
     if note is None:
         return
     watch = _Stopwatch()
@@ -69,14 +69,12 @@ async def transcribe_note(context: TranscribingContext, note_id: NoteId) -> None
     except DecoderUnavailable:
         raise
     except AudioError as error:
-        await fail_note(context, note_id, code=error.code, message=str(error))
+        await fail_note(context, note_id, run=run, code=error.code, message=str(error))
         return
     watch.lap("decode")
     result = await context.engine.transcribe(audio.samples, TranscribeOptions(language=note.language))
     watch.lap("transcribe")
-    recorded = await _record(
-        context, note_id, audio, result, size_bytes=len(data), processing_ms=watch.total_ms
-    )
+    recorded = await _record(context, note, audio, result, size_bytes=len(data), processing_ms=watch.total_ms)
     watch.lap("commit")
     _report(context, note, audio, result, {"queue": waited_s, **watch.stages_s}, recorded=recorded)
 
@@ -98,7 +96,7 @@ def _report(
     else:
         context.metrics.transcription_tried(TranscriptionOutcome.GONE)
     log.info(
-        "note transcribed" if recorded else "note gone before its transcription was done",
+        "note transcribed" if recorded else "note gone or begun anew before its transcription was done",
         note_id=str(note.id),
         tenant_id=str(note.tenant_id),
         duration_s=round(audio.duration_s, 2),
@@ -108,26 +106,29 @@ def _report(
     )
 
 
-async def fail_note(context: TranscribingContext, note_id: NoteId, *, code: str, message: str) -> None:
+async def fail_note(
+    context: TranscribingContext, note_id: NoteId, *, code: str, message: str, run: int = FIRST_RUN
+) -> None:
     """Give a note up, with a reason that its owner can read."""
     async with context.database.transaction() as session:
         recorded = await service.record_failure(
-            session, context.queue, note_id, code=code, message=message, now=context.clock()
+            session, context.queue, note_id, run=run, code=code, message=message, now=context.clock()
         )
     if recorded:
         context.metrics.transcription_tried(TranscriptionOutcome.FAILED)
         log.info("note failed", note_id=str(note_id), failure_code=code, failure_message=message)
 
 
-async def _find_waiting(context: TranscribingContext, note_id: NoteId) -> Note | None:
+async def _find_waiting(context: TranscribingContext, note_id: NoteId, run: int) -> Note | None:
     async with context.database.transaction() as session:
         note = await queries.find_note_for_work(session, note_id)
-    return note if note is not None and note.status is NoteStatus.PROCESSING else None
+    is_waiting = note and note.status is NoteStatus.PROCESSING and note.transcription_run == run
+    return note if is_waiting else None
 
 
 async def _record(
     context: TranscribingContext,
-    note_id: NoteId,
+    note: Note,
     audio: DecodedAudio,
     result: Transcription,
     *,
@@ -138,7 +139,8 @@ async def _record(
         return await service.record_transcription(
             session,
             context.queue,
-            note_id,
+            note.id,
+            run=note.transcription_run,
             audio={
                 "duration_seconds": round(audio.duration_s, 3),
                 "audio_codec": audio.codec,

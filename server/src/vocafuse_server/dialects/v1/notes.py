@@ -1,8 +1,6 @@
-"""v1's notes: list, get, transcription, delete; one set of routes under two spellings."""
+"""v1's notes: list, get, delete and what is below them; one set of routes under two spellings."""
 
-from typing import Annotated, Literal
-
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 
 from vocafuse_server.dialects.context import Context, Session
@@ -18,8 +16,12 @@ from vocafuse_server.dialects.v1.schemas import (
     NoteBody,
     NoteDetail,
     note_detail,
-    transcription_body,
     transcription_model,
+)
+from vocafuse_server.dialects.v1.transcriptions import (
+    TRANSCRIPTION_RESPONSES,
+    get_transcription,
+    transcribe_note,
 )
 from vocafuse_server.dialects.v1.vocabulary import Spelling, Vocabulary
 from vocafuse_server.notes import service
@@ -50,7 +52,15 @@ def notes_router(words: Vocabulary) -> APIRouter:
         "/{note_id}/transcription",
         get_transcription,
         response_model=transcription,
-        responses=errors(401, 403, 404),
+        responses={**TRANSCRIPTION_RESPONSES, **errors(400, 401, 403, 404)},
+    )
+    router.add_api_route(
+        "/{note_id}/transcribe",
+        transcribe_note,
+        methods=["POST"],
+        status_code=202,
+        response_model=NoteDetail,
+        responses={**replayable(202), **errors(400, 401, 403, 404, 409, 413)},
     )
     router.add_api_route(
         "/{note_id}/audio",
@@ -70,18 +80,6 @@ async def get_note(
     """Get one note."""
     note = await service.get_note(session, owner_of(caller), parse_note_id(note_id))
     return note_detail(note, words, bucket=context.objects.bucket)
-
-
-async def get_transcription(
-    note_id: str,
-    session: Session,
-    caller: NoteReader,
-    words: Spelling,
-    format: Annotated[Literal["json"], Query()] = "json",
-) -> dict[str, object]:
-    """Get the transcription of a note; 404 while it isn't ready and when it has failed."""
-    row = await service.get_transcription(session, owner_of(caller), parse_note_id(note_id))
-    return transcription_body(row, words)
 
 
 async def delete_note(note_id: str, session: Session, context: Context, caller: NoteWriter) -> Response:

@@ -69,6 +69,12 @@ class UploadRequest(RequestBody):
     user_id: ShortText | None = None
 
 
+class TranscribeRequest(RequestBody):
+    language: Language = Field(
+        default=None, description="What is spoken; not given: what was asked for before, or detected."
+    )
+
+
 class UploadResponse(BaseModel):
     voicenote_id: str
     recording_id: str
