@@ -28,7 +28,7 @@ class RunningServer:
 
 
 @contextmanager
-def running_server(data_dir: Path) -> Generator[RunningServer]:
+def running_server(data_dir: Path, **settings: str) -> Generator[RunningServer]:
     """A server on a free port while the block runs, with nothing of the developer's own settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("VOCAFUSE_")}
     environment = {
@@ -37,6 +37,7 @@ def running_server(data_dir: Path) -> Generator[RunningServer]:
         "VOCAFUSE_PORT": "0",
         "VOCAFUSE_ALLOW_PRIVATE_NETWORKS": "127.0.0.0/8",
         "VOCAFUSE_LOG_FORMAT": "json",
+        **settings,
     }
     log_file = data_dir.with_suffix(".log")
     with log_file.open("w") as log:

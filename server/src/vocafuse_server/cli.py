@@ -87,12 +87,14 @@ def api(
     supervisor_fd: SupervisorFd = None, socket_fd: Annotated[int | None, typer.Option(hidden=True)] = None
 ) -> None:
     """Run one API process, for a fleet. Needs VOCAFUSE_DATABASE_URL."""
+    import uvloop
+
     from vocafuse_server.api_server import serve_api
 
     settings = _settings()
     link = None if supervisor_fd is None else SupervisorLink(supervisor_fd)
     listener = None if socket_fd is None else socket.socket(fileno=socket_fd)
-    asyncio.run(serve_api(settings, _database_url(settings), link=link, listener=listener))
+    uvloop.run(serve_api(settings, _database_url(settings), link=link, listener=listener))
 
 
 @app.command()

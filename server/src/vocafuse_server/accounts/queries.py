@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, exists, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
@@ -12,17 +13,25 @@ from vocafuse_server.core.ids import ApiKeyId, TenantId
 from vocafuse_server.core.pages import Page, PageRequest
 
 
-async def find_live_key(session: AsyncSession, api_key: str, *, now: datetime) -> tuple[ApiKey, Plan] | None:
-    """The key pair named `api_key` and its tenant's plan; None if the key is revoked or has expired, or
-    its tenant is suspended."""
-    found = (
-        await session.execute(
-            select(ApiKey, Tenant.plan)
-            .join(Tenant, Tenant.id == ApiKey.tenant_id)
-            .where(ApiKey.api_key == api_key, Tenant.status == "active")
-        )
-    ).one_or_none()
-    return None if found is None or found[0].status_at(now) is not KeyStatus.ACTIVE else (found[0], found[1])
+class LiveKey(NamedTuple):
+    """What authentication needs to know of a key pair. Columns, since every request reads one."""
+
+    id: ApiKeyId
+    tenant_id: TenantId
+    secret_digest: bytes
+    scopes: list[str]
+    plan: Plan
+
+
+async def find_live_key(session: AsyncSession, api_key: str, *, now: datetime) -> LiveKey | None:
+    """The key pair named `api_key`; None if it is revoked or has expired, or its tenant is suspended."""
+    found = await session.execute(
+        select(ApiKey.id, ApiKey.tenant_id, ApiKey.secret_digest, ApiKey.scopes, Tenant.plan)
+        .join(Tenant, Tenant.id == ApiKey.tenant_id)
+        .where(ApiKey.api_key == api_key, _key_is(KeyStatus.ACTIVE, now), Tenant.status == "active")
+    )
+    row = found.one_or_none()
+    return None if row is None else LiveKey(*row)
 
 
 async def find_active_plan(session: AsyncSession, tenant_id: TenantId) -> Plan | None:

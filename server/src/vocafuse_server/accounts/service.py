@@ -228,16 +228,15 @@ async def authenticate_key_pair(
     Raises:
         InvalidApiKey: No such key, not its secret, revoked or expired.
     """
-    found = await queries.find_live_key(session, api_key, now=now)
-    matches = secret_matches(api_secret, found[0].secret_digest if found else _NO_DIGEST)
-    if found is None or not matches:
+    key = await queries.find_live_key(session, api_key, now=now)
+    matches = secret_matches(api_secret, key.secret_digest if key else _NO_DIGEST)
+    if key is None or not matches:
         raise InvalidApiKey
-    key, plan = found
     return Caller(
         tenant_id=key.tenant_id,
         identity=None,
         scopes=frozenset(Scope(scope) for scope in key.scopes),
-        plan=plan,
+        plan=key.plan,
         key_id=key.id,
     )
 

@@ -48,7 +48,7 @@ class TranscriptionOutcome(StrEnum):
     TRANSCRIBED = "transcribed"
     FAILED = "failed"  # For good, with a reason that the note's owner can read.
     RETRIED = "retried"  # An error that may pass.
-    GONE = "gone"  # Deleted meanwhile.
+    GONE = "gone"  # Deleted meanwhile, or begun anew in another language.
 
 
 class DeliveryOutcome(StrEnum):

@@ -23,7 +23,7 @@ async def authenticate(request: Request, context: AppContext) -> Caller:
     authorization = request.headers.get("Authorization")
     if api_key is None and api_secret is None and authorization is None:
         raise InvalidApiKey("No API key and secret, and no access token, came with the request.")
-    async with context.database.transaction() as session:
+    async with context.database.reading() as session:
         if api_key is not None or api_secret is not None:
             caller = await authenticate_key_pair(
                 session, api_key=api_key or "", api_secret=api_secret or "", now=context.clock()

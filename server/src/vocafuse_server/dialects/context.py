@@ -45,7 +45,13 @@ def app_context(request: Request) -> AppContext:
     return context
 
 
-Context = Annotated[AppContext, Depends(app_context)]
+# Dependencies are `async` even where they wait for nothing: FastAPI sends plain functions to a thread each,
+# which costs a request more than all that they do.
+async def _context(request: Request) -> AppContext:
+    return app_context(request)
+
+
+Context = Annotated[AppContext, Depends(_context)]
 
 
 async def _transaction(context: Context) -> AsyncGenerator[AsyncSession]:
@@ -53,6 +59,13 @@ async def _transaction(context: Context) -> AsyncGenerator[AsyncSession]:
         yield session
 
 
+async def _reading(context: Context) -> AsyncGenerator[AsyncSession]:
+    async with context.database.reading() as session:
+        yield session
+
+
 # One request, one transaction. With the scope `function` it is committed before the answer is sent:
 # a client never holds an id that a crash could still take back.
 Session = Annotated[AsyncSession, Depends(_transaction, scope="function")]
+# For requests that read a row or two, which need not be of the same moment.
+ReadingSession = Annotated[AsyncSession, Depends(_reading, scope="function")]

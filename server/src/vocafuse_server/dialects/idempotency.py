@@ -66,7 +66,7 @@ class Once:
         return _response(await do_once(session, keyed, worked, now=self._clock()))
 
 
-def _once(
+async def _once(
     request: Request,
     context: Context,
     key: Annotated[

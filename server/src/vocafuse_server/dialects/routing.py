@@ -82,7 +82,7 @@ def _limited(request: Request, max_bytes: int) -> Request:
 def caller_with(scope: Scope | None = None) -> Any:
     """The dependency that gives the caller, once it is known to hold `scope`."""
 
-    def caller(request: Request) -> Caller:
+    async def caller(request: Request) -> Caller:
         found: Caller = request.state.caller
         if scope is not None:
             found.require(scope)

@@ -90,6 +90,20 @@ def test_features_commit_nothing() -> None:
     assert guilty == set()
 
 
+def test_no_dependency_takes_a_thread() -> None:
+    """FastAPI runs plain functions in threads, which costs a request more than all that ours do."""
+    guilty = {
+        f"{name}: {call.args[0].id}"
+        for name, tree in modules()
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call)
+        and ast.unparse(call.func) == "Depends"
+        and isinstance(call.args[0], ast.Name)
+        and any(isinstance(one, ast.FunctionDef) and one.name == call.args[0].id for one in ast.walk(tree))
+    }
+    assert guilty == set()
+
+
 def test_no_module_outgrows_its_readers() -> None:
     too_long = {
         name: len((SOURCE / name).read_text().splitlines())

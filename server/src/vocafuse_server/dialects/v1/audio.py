@@ -9,7 +9,7 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 
 from vocafuse_server.core.errors import ApiError, NotFound
-from vocafuse_server.dialects.context import Context, Session
+from vocafuse_server.dialects.context import Context, ReadingSession
 from vocafuse_server.dialects.routing import NoteReader
 from vocafuse_server.dialects.v1.ids import parse_note_id
 from vocafuse_server.notes import service
@@ -79,7 +79,7 @@ def parse_range(header: str | None, size: int) -> ByteRange | None:
 
 
 async def get_audio(
-    note_id: str, request: Request, session: Session, context: Context, caller: NoteReader
+    note_id: str, request: Request, session: ReadingSession, context: Context, caller: NoteReader
 ) -> StreamingResponse:
     """Download a note's audio as it was uploaded; a Range header gets a part of it."""
     note = await service.get_note(session, owner_of(caller), parse_note_id(note_id))

@@ -58,7 +58,7 @@ class ListQuery:
     spelled: Mapping[str, str]
 
 
-def _list_query(
+async def _list_query(
     request: Request,
     status: Annotated[StatusFilter | None, Query()] = None,
     date_from: Annotated[str | None, Query(description="ISO 8601 date or date-time")] = None,

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 
-from vocafuse_server.dialects.context import Context, Session
+from vocafuse_server.dialects.context import Context, ReadingSession, Session
 from vocafuse_server.dialects.idempotency import replayable
 from vocafuse_server.dialects.routing import AuthenticatedRoute, NoteReader, NoteWriter, UploadRoute
 from vocafuse_server.dialects.v1.audio import AUDIO_RESPONSES, get_audio
@@ -75,7 +75,7 @@ def notes_router(words: Vocabulary) -> APIRouter:
 
 
 async def get_note(
-    note_id: str, session: Session, context: Context, caller: NoteReader, words: Spelling
+    note_id: str, session: ReadingSession, context: Context, caller: NoteReader, words: Spelling
 ) -> NoteDetail:
     """Get one note."""
     note = await service.get_note(session, owner_of(caller), parse_note_id(note_id))

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import Query, Response
 
-from vocafuse_server.dialects.context import Context, Session
+from vocafuse_server.dialects.context import Context, ReadingSession, Session
 from vocafuse_server.dialects.idempotency import OncePerKey
 from vocafuse_server.dialects.routing import NoteReader, NoteWriter
 from vocafuse_server.dialects.v1.ids import parse_note_id
@@ -47,7 +47,7 @@ TRANSCRIPTION_RESPONSES: dict[int | str, dict[str, Any]] = {
 
 async def get_transcription(
     note_id: str,
-    session: Session,
+    session: ReadingSession,
     caller: NoteReader,
     words: Spelling,
     format: Annotated[TranscriptionFormat, Query()] = TranscriptionFormat.JSON,

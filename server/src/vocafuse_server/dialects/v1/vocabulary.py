@@ -50,4 +50,8 @@ def vocabulary_of(request: Request) -> Vocabulary:
     return RECORDINGS if is_recordings else VOICENOTES
 
 
-Spelling = Annotated[Vocabulary, Depends(vocabulary_of)]
+async def _spelling(request: Request) -> Vocabulary:
+    return vocabulary_of(request)
+
+
+Spelling = Annotated[Vocabulary, Depends(_spelling)]
