@@ -83,8 +83,8 @@ def find_windows(
     """The pieces of a note to transcribe, in order and without overlap.
 
     Returns:
-        Nothing if nobody speaks; one window if the note is at most `whole_s` long, without what is far from the
-        speech; otherwise windows of at most `window_s` that begin and end in silences where there are any.
+        Nothing if nobody speaks; one window if the note is at most `whole_s` long, without what is far from
+        the speech; otherwise windows of at most `window_s` that begin and end in silences if there are any.
     """
     if len(audio) < _MIN_AUDIO_S * SAMPLE_RATE:
         return []
