@@ -2,10 +2,14 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
 from support.listener import Listener, listening
+
+from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
+from vocafuse_server.schema import migrate
 
 
 @pytest.fixture(autouse=True)
@@ -27,3 +31,22 @@ def _plain_tracebacks() -> None:
 def listener() -> Iterator[Listener]:
     with listening() as listener:
         yield listener
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """One cluster a test process; nothing in it has to survive a power cut."""
+    folder = tmp_path_factory.mktemp("cluster") / "postgres"
+    postgres = EmbeddedPostgres(folder, options=["fsync=off", "synchronous_commit=off"])
+    postgres.start()
+    postgres.ensure_database("template")
+    migrate(postgres.url("template"))
+    yield postgres
+    postgres.stop()
+
+
+@pytest.fixture(scope="session")
+def models_dir() -> Path:
+    """Where models are put together: VOCAFUSE_TEST_MODELS, or a folder in the user's cache."""
+    given = os.environ.get("VOCAFUSE_TEST_MODELS")
+    return Path(given) if given else Path.home() / ".cache" / "vocafuse-tests"

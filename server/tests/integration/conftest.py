@@ -1,6 +1,5 @@
-"""A real Postgres, a database of its own for every test, the real app on it, and the real model."""
+"""A database of its own for every test, the real app on it, and the real model."""
 
-import os
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
 from pathlib import Path
@@ -13,24 +12,11 @@ from support.app import Account, Api, SettableClock, make_account, running_app
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
 from vocafuse_server.core.settings import Settings
-from vocafuse_server.schema import migrate
 from vocafuse_server.transcription.adaptive import AdaptiveWhisper
 from vocafuse_server.transcription.hardware import choose_hardware
 from vocafuse_server.transcription.weights import ModelFiles, resolve_model
 
 _numbers = count()
-
-
-@pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    """One cluster a test process; nothing in it has to survive a power cut."""
-    folder = tmp_path_factory.mktemp("cluster") / "postgres"
-    postgres = EmbeddedPostgres(folder, options=["fsync=off", "synchronous_commit=off"])
-    postgres.start()
-    postgres.ensure_database("template")
-    migrate(postgres.url("template"))
-    yield postgres
-    postgres.stop()
 
 
 @pytest.fixture
@@ -74,13 +60,6 @@ def settings(tmp_path: Path) -> Settings:
 async def api(settings: Settings, database_url: str, clock: SettableClock) -> AsyncIterator[Api]:
     async with running_app(settings, database_url, clock) as api:
         yield api
-
-
-@pytest.fixture(scope="session")
-def models_dir() -> Path:
-    """Where models are put together: VOCAFUSE_TEST_MODELS, or a folder in the user's cache."""
-    given = os.environ.get("VOCAFUSE_TEST_MODELS")
-    return Path(given) if given else Path.home() / ".cache" / "vocafuse-tests"
 
 
 @pytest.fixture(scope="session")

@@ -68,7 +68,7 @@ def listening() -> Generator[Listener]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
         found = Listener(f"http://127.0.0.1:{http.server_port}/hook")
         found.gate.set()
-        thread = threading.Thread(target=http.serve_forever, daemon=True)
+        thread = threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         yield found
         found.gate.set()
