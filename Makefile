@@ -3,16 +3,16 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help up test check lint types unit integration e2e bench openapi lock clean
+.PHONY: help up test check lint types unit integration conformance e2e bench openapi compatibility lock clean
 
 help: ## Show this help
-	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 up: .venv/.run-installed ## Run the server on this machine until Ctrl-C
 	@$(BIN)/vocafuse-server up
 
 test: check ## Run every check and every test
-	$(BIN)/pytest -n 2 --dist loadgroup server/tests/integration server/tests/e2e
+	$(BIN)/pytest -n 2 --dist loadgroup server/tests/integration server/tests/conformance server/tests/e2e
 
 check: lint types unit ## The quick part: style, types, import rules, unit tests
 
@@ -30,6 +30,9 @@ unit: .venv/.dev-installed ## Unit tests
 integration: .venv/.dev-installed ## Tests on a real embedded Postgres
 	$(BIN)/pytest -n 2 --dist loadgroup server/tests/integration
 
+conformance: .venv/.dev-installed ## One test for each promise of the API's documents
+	$(BIN)/pytest -n 2 server/tests/conformance
+
 e2e: .venv/.dev-installed ## Tests of the running server with the real model
 	$(BIN)/pytest server/tests/e2e
 
@@ -39,6 +42,9 @@ bench: .venv/.dev-installed ## Measure beside other programs (1-2 hours; BENCH=l
 
 openapi: .venv/.run-installed ## Write openapi.json from the code
 	$(BIN)/python -m vocafuse_server.openapi > openapi.json
+
+compatibility: .venv/.dev-installed ## Write docs/compatibility.md from the conformance suite
+	PYTHONPATH=server/tests $(BIN)/python -m conformance.table > docs/compatibility.md
 
 lock: .venv/.dev-installed ## Pin requirements/*.in again
 	$(PYTHON) -m pip install --quiet --target .venv/lock uv
