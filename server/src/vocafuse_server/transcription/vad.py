@@ -5,6 +5,7 @@ The detector is Silero VAD, whose weights faster-whisper carries.
 
 import math
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from faster_whisper.vad import VadOptions, get_speech_timestamps, get_vad_model
@@ -31,7 +32,9 @@ _MIN_AUDIO_S = 0.1
 _LONG_SILENCE_S = 2.0
 _THRESHOLD = 0.5
 _MIN_SILENCE_MS = 300
-_PAD_MS = 400
+_PAD_S = 0.4
+_EDGE_MS = 60
+"""By so much the detector hears speech too late and stops too early; words begin and end within that."""
 _FRAME = 512
 """Samples to each of the detector's probabilities."""
 
@@ -115,9 +118,9 @@ def _probabilities(audio: Samples) -> Probabilities:
 def _around_speech(length: int, voice: Probabilities) -> Window:
     """From before the first frame of speech to after the last, in a note of so many samples."""
     spoken = np.flatnonzero(voice >= _THRESHOLD)
-    pad, kept = _PAD_MS * SAMPLE_RATE // 1000, round(KEPT_S * SAMPLE_RATE)
-    first = max(0, int(spoken[0]) * _FRAME - pad)
-    last = min(length, (int(spoken[-1]) + 1) * _FRAME + pad)
+    edge, kept = _EDGE_MS * SAMPLE_RATE // 1000, round(KEPT_S * SAMPLE_RATE)
+    first = max(0, int(spoken[0]) * _FRAME - edge)
+    last = min(length, (int(spoken[-1]) + 1) * _FRAME + edge)
     start, end = max(0, first - kept), min(length, last + kept)
     return Window(start, end, first - start, end - last, float(voice.max()))
 
@@ -126,11 +129,23 @@ def _find_speech(audio: Samples, *, max_s: float) -> list[Window]:
     """The stretches of speech with a little of what surrounds them, each at most `max_s` long."""
     options = VadOptions(
         threshold=_THRESHOLD,
-        max_speech_duration_s=max_s,
+        max_speech_duration_s=max_s - 2 * _PAD_S,
         min_silence_duration_ms=_MIN_SILENCE_MS,
-        speech_pad_ms=_PAD_MS,
+        speech_pad_ms=_EDGE_MS,
     )
-    return [Window(found["start"], found["end"]) for found in get_speech_timestamps(audio, options)]
+    found = [Window(found["start"], found["end"]) for found in get_speech_timestamps(audio, options)]
+    return pad_speech(found, len(audio)) if found else []
+
+
+def pad_speech(speech: list[Window], samples: int) -> list[Window]:
+    """Give each of one or more stretches its surroundings, but no more than half of a gap."""
+    pad = round(_PAD_S * SAMPLE_RATE)
+    middles = [(one.end + other.start) // 2 for one, other in pairwise(speech)]
+    padded: list[Window] = []
+    for one, earliest, latest in zip(speech, [0, *middles], [*middles, samples], strict=True):
+        start, end = max(earliest, one.start - pad), min(latest, one.end + pad)
+        padded.append(Window(start, end, one.start - start, end - one.end))
+    return padded
 
 
 def join_speech(speech: list[Window], *, max_s: float) -> list[Window]:
@@ -143,7 +158,7 @@ def join_speech(speech: list[Window], *, max_s: float) -> list[Window]:
     for stretch in speech:
         last = windows[-1] if windows else None
         if last is not None and _belongs_to(last, stretch, max_s):
-            windows[-1] = Window(last.start, stretch.end)
+            windows[-1] = Window(last.start, stretch.end, last.silence_before, stretch.silence_after)
         else:
             windows.append(stretch)
     return windows

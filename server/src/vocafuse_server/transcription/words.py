@@ -7,6 +7,8 @@ from vocafuse_server.transcription.engine import Word
 
 FRAME_S = 0.02
 """The encoder's step: two mel frames."""
+AHEAD_S = 0.05
+"""The attention goes to a word before it begins: the median of 300 words beside a forced alignment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,8 @@ def read_alignment(
     frame = 0
     for token, frame in alignments:
         while len(starts_s) <= min(token, tokens):
-            starts_s.append(frame * FRAME_S)
-    starts_s.extend([(frame + 1) * FRAME_S] * (tokens + 1 - len(starts_s)))
+            starts_s.append(frame * FRAME_S + (AHEAD_S if token else 0.0))
+    starts_s.extend([(frame + 1) * FRAME_S + AHEAD_S] * (tokens + 1 - len(starts_s)))
     return TokenTimes(starts_s, [*probabilities[:tokens], *[0.0] * (tokens - len(probabilities))])
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vocafuse_server.transcription.vad import Window, find_windows, join_speech, raised
+from vocafuse_server.transcription.vad import Window, find_windows, join_speech, pad_speech, raised
 
 SECOND = 16_000
 
@@ -66,3 +66,9 @@ def test_windows_keep_all_speech_in_order_and_within_the_limit(lengths: list[tup
     assert all(window.duration_s <= 16.0 for window in windows)
     assert all(before.end <= after.start for before, after in pairwise(windows))
     assert all(any(w.start <= s.start and s.end <= w.end for w in windows) for s in speech)
+
+
+def test_stretches_of_speech_share_the_gap_between_them() -> None:
+    first, second = pad_speech(stretches((0.25, 2), (2.5, 4)), 10 * SECOND)
+    assert (first.start_s, first.duration_s, first.speech_s) == (0.0, 2.25, (0.25, 2.0))
+    assert (second.start_s, second.duration_s, second.speech_s) == (2.25, 2.15, (0.25, 1.75))

@@ -25,16 +25,16 @@ def test_pieces_become_words(pieces: list[str], spaces: bool, words: list[str]) 
     assert sum(tokens for _, tokens in grouped) == len(pieces)
 
 
-def test_a_token_begins_where_the_path_meets_it() -> None:
+def test_a_token_begins_a_little_after_the_path_meets_it() -> None:
     path = [(0, 0), (0, 1), (0, 5), (1, 6), (1, 7), (2, 8), (2, 30)]
     times = read_alignment(path, [0.9, 0.8], tokens=2)
-    assert times.starts_s == pytest.approx([0.0, 0.12, 0.16])
+    assert times.starts_s == pytest.approx([0.0, 0.17, 0.21])
     assert times.probabilities == [0.9, 0.8]
 
 
 def test_a_path_that_skips_or_lacks_tokens_is_completed() -> None:
     assert read_alignment([(0, 0), (2, 4)], [0.5, 0.5, 0.5], tokens=3).starts_s == pytest.approx(
-        [0.0, 0.08, 0.08, 0.1]
+        [0.0, 0.13, 0.13, 0.15]
     )
     assert len(read_alignment([], [], tokens=2).starts_s) == 3
 
