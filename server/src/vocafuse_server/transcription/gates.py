@@ -21,6 +21,7 @@ from enum import StrEnum
 MAX_COMPRESSION_RATIO = 2.0
 MAX_CHARACTERS_PER_SECOND = 25.0
 MAX_PAST_END_S = 1.0
+MAX_UNTOLD_S = 1.0
 CLEAR_VOICE = 0.9
 # The model's probability that nobody speaks: where the detector doubts; where it doesn't, on a reduced
 # context and on the whole.
@@ -42,6 +43,7 @@ class Sign(StrEnum):
     TOO_FAST = "too_fast"
     LIMIT = "limit"
     PAST_END = "past_end"
+    UNTOLD = "untold"
     UNHEARD = "unheard"
 
 
@@ -49,7 +51,14 @@ _OF_REPETITION = {Sign.COMPRESSION, Sign.REPETITION}
 
 
 def find_sign(
-    text: str, *, duration_s: float, latest_s: float, tokens: int, max_tokens: int, spaces: bool = True
+    text: str,
+    *,
+    duration_s: float,
+    latest_s: float,
+    tokens: int,
+    max_tokens: int,
+    speech_end_s: float = 0.0,
+    spaces: bool = True,
 ) -> Sign | None:
     """The first sign of a bad output, or None if the output looks sound.
 
@@ -59,6 +68,7 @@ def find_sign(
         latest_s: The output's latest timestamp.
         tokens: How many tokens were generated, and
         max_tokens: how many could be: an output of that many did not come to an end by itself.
+        speech_end_s: When the voice detector hears somebody last, if another pass could tell more.
         spaces: Whether the language puts spaces between words.
     """
     if tokens >= max_tokens:
@@ -71,6 +81,8 @@ def find_sign(
         return Sign.COMPRESSION
     if repeats(text, spaces=spaces) >= _RUN_TIMES:
         return Sign.REPETITION
+    if text and latest_s < speech_end_s - MAX_UNTOLD_S:
+        return Sign.UNTOLD
     return None
 
 

@@ -55,6 +55,11 @@ class WindowRequest:
     def duration_s(self) -> float:
         return len(self.audio) / SAMPLE_RATE
 
+    @property
+    def is_reduced(self) -> bool:
+        """Whether the encoder could be given more."""
+        return self.context_s < FULL_CONTEXT_S
+
 
 @dataclass(frozen=True, slots=True)
 class WindowResult:
@@ -132,7 +137,7 @@ def transcribe_batch(model: Model, requests: Sequence[WindowRequest]) -> list[Wi
 
 
 def _read(model: Model, request: WindowRequest, output: Output) -> _Decoded:
-    if request.context_s < FULL_CONTEXT_S and is_unheard(output.no_speech_prob, voice=request.voice):
+    if request.is_reduced and is_unheard(output.no_speech_prob, voice=request.voice):
         return _Decoded(request, output, Sign.UNHEARD, [])
     if is_no_speech(output.no_speech_prob, avg_logprob=output.avg_logprob, voice=request.voice):
         return _Decoded(request, output, None, [])
@@ -148,6 +153,7 @@ def _find_sign(model: Model, request: WindowRequest, output: Output) -> Sign | N
         latest_s=model.vocabulary.latest_stamp_s(output.tokens),
         tokens=len(output.tokens),
         max_tokens=MAX_TOKENS,
+        speech_end_s=request.speech_s[1] if request.is_reduced else 0.0,
         spaces=has_spaces(output.language),
     )
     if sign is not None and request.before is not None and is_confirmed(sign, text, request.before):

@@ -61,6 +61,16 @@ def test_too_much_text_for_the_time_trips() -> None:
     assert find_sign(text, duration_s=4.0, latest_s=0.0, tokens=20, max_tokens=224) is None
 
 
+def test_an_output_that_ends_before_the_speech_trips() -> None:
+    def sign(latest_s: float) -> Sign | None:
+        return find_sign(
+            "fine", duration_s=9.0, latest_s=latest_s, tokens=5, max_tokens=224, speech_end_s=8.0
+        )
+
+    assert sign(6.5) is Sign.UNTOLD
+    assert sign(7.5) is None
+
+
 def test_an_output_as_long_as_possible_trips() -> None:
     assert find_sign("fine", duration_s=20.0, latest_s=0.0, tokens=224, max_tokens=224) is Sign.LIMIT
 
