@@ -1,51 +1,48 @@
 """Serving the app: one uvicorn server in this process."""
 
 import asyncio
-import json
 import socket
+from http import HTTPStatus
+from typing import cast
 
 import uvicorn
+from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from vocafuse_server.app import create_app
 from vocafuse_server.core.errors import InvalidRequest
 from vocafuse_server.core.settings import Settings
+from vocafuse_server.dialects.context import AppContext
+from vocafuse_server.dialects.v1.unreadable import HeadTooLarge, NoHttp, refuse_unreadable
 from vocafuse_server.supervised import SupervisorLink
 
 _DRAIN_S = 10
+_LINGER_S = 2
 MAX_HEAD_BYTES = 64 * 1024
-_BODY = json.dumps(
-    {
-        "error": {
-            "code": InvalidRequest.code,
-            "name": InvalidRequest.name,
-            "type": InvalidRequest.type,
-            "message": "The request's line and headers are too large.",
-            "details": {"max_bytes": MAX_HEAD_BYTES},
-            "request_id": None,
-        }
-    }
-).encode()
-_HEAD_TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: application/json\r\n"
-    b"Connection: close\r\nContent-Length: " + str(len(_BODY)).encode() + b"\r\n\r\n" + _BODY
-)
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """The HTTP protocol with a limit on the head of a request, which the parser itself does not have."""
+    """The HTTP protocol with a limit on the head of a request, which the parser itself does not have.
+
+    What it can't read it answers as the app answers what it can.
+    """
 
     _head_bytes = 0
     _in_head = True
+    _refused = False
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         super().data_received(data)
         if not self._in_head:
             return
         self._head_bytes += len(data)
-        if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
-            self.transport.write(_HEAD_TOO_LARGE)
-            self.transport.close()
+        if self._head_bytes > MAX_HEAD_BYTES and not self._refused:
+            self._refuse(HeadTooLarge(MAX_HEAD_BYTES))
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(NoHttp())
 
     def on_message_begin(self) -> None:
         self._head_bytes, self._in_head = 0, True
@@ -54,6 +51,24 @@ class BoundedHttp(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         super().on_headers_complete()
+
+    def _refuse(self, error: InvalidRequest) -> None:
+        """Answer, and read on without a look for a while: closing at once would take the answer back
+        from a client that is still sending."""
+        self._refused = True
+        if self.cycle and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            if self.cycle.response_started:  # Two answers must not run into each other.
+                self.transport.close()
+                return
+        context: AppContext = cast("FastAPI", self.config.app).state.context
+        response = refuse_unreadable(context, self.client[0] if self.client else None, error)
+        lines = [f"HTTP/1.1 {response.status_code} {HTTPStatus(response.status_code).phrase}".encode()]
+        lines += [name + b": " + value for name, value in response.raw_headers]
+        self.transport.write(b"\r\n".join([*lines, b"connection: close", b"", bytes(response.body)]))
+        self.transport.write_eof()
+        self.loop.call_later(_LINGER_S, self.transport.close)
 
 
 class _Server(uvicorn.Server):
@@ -69,6 +84,22 @@ class _Server(uvicorn.Server):
             self._link.ready()
 
 
+def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    """How uvicorn serves the app."""
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_DRAIN_S,
+        http=BoundedHttp,
+        # A request to upgrade is answered as the plain request it is as well.
+        ws="none",
+    )
+
+
 async def serve_api(
     settings: Settings,
     database_url: str,
@@ -81,16 +112,7 @@ async def serve_api(
     Args:
         listener: A socket that listens already; else one is made for the settings' host and port.
     """
-    config = uvicorn.Config(
-        create_app(settings, database_url),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_DRAIN_S,
-        http=BoundedHttp,
-    )
+    config = server_config(create_app(settings, database_url), settings)
     server = _Server(config, link)
 
     def stop() -> None:

@@ -6,7 +6,6 @@ from typing import Any, cast
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -26,6 +25,7 @@ from vocafuse_server.core.settings import Settings
 from vocafuse_server.dialects import operations
 from vocafuse_server.dialects.authentication import API_KEY_HEADER, API_SECRET_HEADER
 from vocafuse_server.dialects.context import AppContext
+from vocafuse_server.dialects.cors import OpenCors
 from vocafuse_server.dialects.figures import DatabaseReader
 from vocafuse_server.dialects.idempotency import REPLAYED_HEADER, replay
 from vocafuse_server.dialects.rate_limit_headers import RATE_LIMIT_HEADERS, UNLIMITED, RateLimitHeaders
@@ -126,12 +126,12 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
     app.add_exception_handler(AnsweredBefore, _replay)
     # From here on the later one is the outer one.
     app.add_middleware(CrashAnswer, respond=_respond)
-    # Any page may call the API: what it can do is in the credentials it sends, never in a cookie.
     app.add_middleware(
-        CORSMiddleware,
+        OpenCors,
         allow_origins=["*"],
         allow_methods=["*"],
         allow_headers=["*"],
+        allow_private_network=True,  # Where a server that people run themselves most often is.
         expose_headers=["X-Request-Id", "Retry-After", REPLAYED_HEADER, *RATE_LIMIT_HEADERS],
     )
     app.add_middleware(RateLimitHeaders, respond=_respond)

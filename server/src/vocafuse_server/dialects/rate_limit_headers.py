@@ -10,7 +10,6 @@ from vocafuse_server.dialects.request_log import ErrorResponse
 # What isn't of the API: health checks come all the time, and from one address.
 UNLIMITED = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"})
 RATE_LIMIT_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
-_RAW_NAMES = tuple(name.lower().encode() for name in RATE_LIMIT_HEADERS)
 _KEPT = (b"access-control-", b"vary")
 
 
@@ -70,7 +69,12 @@ def _standing(scope: Scope, status: int) -> Standing:
     return limiter.refuse(address) if 400 <= status < 500 else limiter.look(address)
 
 
-def _add_headers(message: Message, standing: Standing) -> None:
+def rate_limit_headers(standing: Standing) -> dict[str, str]:
+    """How a caller stands, as headers."""
     values = (standing.limit, standing.remaining, standing.reset_at)
-    added = [(name, b"%d" % value) for name, value in zip(_RAW_NAMES, values, strict=True)]
+    return {name: str(value) for name, value in zip(RATE_LIMIT_HEADERS, values, strict=True)}
+
+
+def _add_headers(message: Message, standing: Standing) -> None:
+    added = [(name.lower().encode(), value.encode()) for name, value in rate_limit_headers(standing).items()]
     message["headers"] = [*message["headers"], *added]

@@ -23,6 +23,11 @@ ErrorResponse = Callable[[Scope, ApiError], Response]
 METRICS_PATH = "/metrics"
 
 
+def new_request_id() -> str:
+    """A fresh id for a request."""
+    return f"req_{new_uuid().hex}"
+
+
 class RequestLog:
     """Gives every request an id, writes what came of it and counts it; but for scrapes of the metrics.
 
@@ -39,7 +44,7 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = f"req_{new_uuid().hex}"
+        request_id = new_request_id()
         scope.setdefault("state", {})["request_id"] = request_id
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)

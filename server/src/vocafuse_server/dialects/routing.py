@@ -7,6 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute, Match
 from starlette.types import Message
 
 from vocafuse_server.accounts.callers import Caller
@@ -17,6 +18,8 @@ from vocafuse_server.core.settings import Settings
 from vocafuse_server.dialects.authentication import authenticate
 from vocafuse_server.dialects.context import app_context
 
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_WITHOUT_BODY = frozenset({"GET", "DELETE"})  # One that comes all the same is not read.
 MAX_JSON_BYTES = 256 * 1024
 MAX_FORM_OVERHEAD_BYTES = 64 * 1024
 
@@ -38,6 +41,8 @@ class AuthenticatedRoute(APIRoute):
             if not standing.allowed:
                 raise RateLimited(standing.retry_after_s)
             _check_query(request)
+            if request.method in _WITHOUT_BODY:
+                return await handle(request)
             return await handle(_limited(request, self.max_body_bytes(context.settings)))
 
         return authenticate_and_handle
@@ -48,6 +53,16 @@ class UploadRoute(AuthenticatedRoute):
 
     def max_body_bytes(self, settings: Settings) -> int:
         return settings.max_upload_bytes + MAX_FORM_OVERHEAD_BYTES
+
+
+def allowed_methods(request: Request) -> list[str]:
+    """What the request's path can be asked with; each route by itself knows of its own methods only."""
+    routes: list[BaseRoute] = request.app.router.routes
+    return [
+        method
+        for method in _METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
 
 
 def _check_query(request: Request) -> None:
@@ -64,7 +79,7 @@ def _check_query(request: Request) -> None:
 def _limited(request: Request, max_bytes: int) -> Request:
     """The request, with a body that raises PayloadTooLarge as soon as it is seen to be too large."""
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > max_bytes:
+    if declared.isdecimal() and int(declared) > max_bytes:
         raise PayloadTooLarge(max_bytes)
     received = 0
 

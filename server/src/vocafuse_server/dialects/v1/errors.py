@@ -19,6 +19,7 @@ from vocafuse_server.core.errors import (
     NotFound,
 )
 from vocafuse_server.core.logging import get_logger
+from vocafuse_server.dialects.routing import allowed_methods
 from vocafuse_server.dialects.v1.vocabulary import RECORDINGS, vocabulary_of
 from vocafuse_server.notes.errors import NoteNotFound, UploadInterrupted
 
@@ -27,6 +28,7 @@ log = get_logger(__name__)
 # Pydantic's kinds of error, in the words of this API; `{...}` is filled from the error's context.
 _REASONS = {
     "string_type": "must be a string",
+    "string_unicode": "must not hold broken Unicode",
     "string_too_short": "must have at least {min_length} character(s)",
     "string_too_long": "must have at most {max_length} characters",
     "int_type": "must be an integer",
@@ -65,6 +67,8 @@ def render(request: Request, error: Exception) -> JSONResponse:
     if shown.status >= 500:
         log.warning("request failed", status=shown.status, exc_info=error)
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    if shown.status == 405:
+        headers["Allow"] = ", ".join(allowed_methods(request))
     if shown.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if shown.retry_after_s is not None:

@@ -46,7 +46,8 @@ RECORDINGS = Vocabulary(Noun.RECORDING, "Recording")
 
 def vocabulary_of(request: Request) -> Vocabulary:
     """The spelling that a request's path uses."""
-    is_recordings = request.url.path.startswith(f"{RECORDINGS.path}/") or request.url.path == RECORDINGS.path
+    path: str = request.scope["path"]
+    is_recordings = path.startswith(f"{RECORDINGS.path}/") or path == RECORDINGS.path
     return RECORDINGS if is_recordings else VOICENOTES
 
 

@@ -1,0 +1,72 @@
+"""The published table of errors, and the promises that every answer keeps."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+from vocafuse_server.dialects.rate_limit_headers import RATE_LIMIT_HEADERS, UNLIMITED
+
+# HTTP status, code, name, type. 416 and 431 are beyond the published table, with its codes.
+ERRORS = {
+    (401, 1001, "INVALID_TOKEN", "AuthenticationError"),
+    (401, 1002, "TOKEN_EXPIRED", "AuthenticationError"),
+    (401, 1003, "INVALID_API_KEY", "AuthenticationError"),
+    (403, 1004, "INSUFFICIENT_SCOPE", "AuthorizationError"),
+    (400, 2001, "INVALID_REQUEST", "ValidationError"),
+    (400, 2003, "INVALID_FIELD_VALUE", "ValidationError"),
+    (400, 2005, "UNSUPPORTED_AUDIO", "ValidationError"),
+    (413, 2004, "PAYLOAD_TOO_LARGE", "ValidationError"),
+    (404, 3000, "NOT_FOUND", "NotFoundError"),
+    (404, 3001, "VOICENOTE_NOT_FOUND", "NotFoundError"),
+    (404, 3001, "RECORDING_NOT_FOUND", "NotFoundError"),
+    (404, 3002, "TRANSCRIPTION_NOT_READY", "NotFoundError"),
+    (404, 3003, "TRANSCRIPTION_FAILED", "NotFoundError"),
+    (404, 3004, "WEBHOOK_NOT_FOUND", "NotFoundError"),
+    (404, 3005, "API_KEY_NOT_FOUND", "NotFoundError"),
+    (405, 3006, "METHOD_NOT_ALLOWED", "ValidationError"),
+    (409, 3009, "CONFLICT", "ConflictError"),
+    (429, 4003, "RATE_LIMIT_EXCEEDED", "RateLimitError"),
+    (500, 5001, "INTERNAL_ERROR", "ServerError"),
+    (503, 5003, "SERVICE_UNAVAILABLE", "ServerError"),
+    (416, 2003, "INVALID_FIELD_VALUE", "ValidationError"),
+    (431, 2001, "INVALID_REQUEST", "ValidationError"),
+}
+_SHAPE = ["code", "name", "type", "message", "details", "request_id"]
+_INSIDE = ("Traceback", "site-packages", "/src/", "SELECT ", "INSERT ", "psycopg", "sqlalchemy", "pydantic")
+_ALSO_SAYS = {401: "www-authenticate", 405: "allow", 429: "retry-after", 503: "retry-after"}
+
+
+def assert_is_published(
+    status: int, headers: Mapping[str, str], body: bytes, *, path: str, with_body: bool = True
+) -> None:
+    """The answer carries the headers of all answers; an error, one of the published bodies.
+
+    Args:
+        headers: With names in lower case.
+        with_body: False for the answer to a HEAD.
+    """
+    assert status < 500, (status, body)
+    assert headers["x-request-id"].startswith("req_")
+    if path not in UNLIMITED:
+        assert all(headers[name.lower()].isdigit() for name in RATE_LIMIT_HEADERS)
+    if status < 400:
+        return
+    if status in _ALSO_SAYS:
+        assert headers[_ALSO_SAYS[status]]
+    if with_body:
+        error = error_of(status, body)
+        assert error["request_id"] == headers["x-request-id"]
+
+
+def error_of(status: int, body: bytes) -> dict[str, Any]:
+    """The error in a body, which has exactly the published shape and is in the published table."""
+    assert not [word for word in _INSIDE if word in body.decode()], body
+    content = cast("dict[str, Any]", json.loads(body))
+    assert list(content) == (["success", "error"] if status == 429 else ["error"]), content
+    error = cast("dict[str, Any]", content["error"])
+    assert list(error) == _SHAPE, error
+    assert (status, error["code"], error["name"], error["type"]) in ERRORS, (status, error)
+    assert error["message"]
+    assert isinstance(error["message"], str)
+    assert isinstance(error["details"], dict)
+    return error
