@@ -40,7 +40,8 @@ from vocafuse_server.dialects.v1 import (
     uploads,
     webhooks,
 )
-from vocafuse_server.dialects.v1.responses import declare_headers
+from vocafuse_server.dialects.v1.examples import declare_examples
+from vocafuse_server.dialects.v1.responses import declare_headers, drop_null
 from vocafuse_server.dialects.v1.vocabulary import RECORDINGS, VOICENOTES
 from vocafuse_server.idempotency.errors import AnsweredBefore
 from vocafuse_server.storage.objects import open_objects
@@ -66,10 +67,12 @@ class Api(FastAPI):
             for operations in schema["paths"].values():
                 for operation in operations.values():
                     operation["responses"].pop("422", None)
+                    drop_null(operation.get("parameters", []))
             for name in ("HTTPValidationError", "ValidationError"):
                 schema["components"]["schemas"].pop(name, None)
             schema["components"]["securitySchemes"] = SECURITY_SCHEMES
             declare_headers(schema, unlimited=UNLIMITED)
+            declare_examples(schema)
             schema["security"] = [{"apiKey": [], "apiSecret": []}, {"bearer": []}]
             for path in UNAUTHENTICATED:
                 for operation in schema["paths"][path].values():

@@ -47,6 +47,9 @@ _ALIASES: dict[str, TokenScope] = {
     "recordings:read": TokenScope.READ,
 }
 
+KEY_SCOPE_NAMES = (*Scope, *_KEY_ALIASES)
+TOKEN_SCOPE_NAMES = (*TokenScope, *_ALIASES)
+
 
 def parse_key_scopes(names: Iterable[str]) -> frozenset[Scope]:
     """The scopes of an API key, aliases resolved.

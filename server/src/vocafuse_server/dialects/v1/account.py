@@ -25,7 +25,7 @@ async def get_account(session: Session, context: Context, caller: AccountReader)
     return account_body(tenant, await recent_usage(session, tenant.id, now=context.clock()))
 
 
-@router.put("", responses=errors(400, 401, 403, 413))
+@router.put("", responses=errors(401, 403, 413))
 async def update_account(
     body: AccountRequest, session: Session, context: Context, caller: AccountWriter
 ) -> AccountBody:

@@ -1,17 +1,26 @@
 """v1's bodies of accounts and API keys, in the published order."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
 from vocafuse_server.accounts.models import ApiKey, Tenant
+from vocafuse_server.accounts.scopes import KEY_SCOPE_NAMES
 from vocafuse_server.accounts.service import NewApiKey
 from vocafuse_server.accounts.usage import RecentUsage, Usage
 from vocafuse_server.core.database import JsonObject as JsonData
-from vocafuse_server.dialects.v1.fields import Email, JsonObject, ShortText, wire_time, wire_time_or_none
-from vocafuse_server.dialects.v1.schemas import RequestBody
+from vocafuse_server.dialects.v1.fields import (
+    Email,
+    JsonObject,
+    Moment,
+    ShortText,
+    wire_time,
+    wire_time_or_none,
+)
+from vocafuse_server.dialects.v1.schemas import RequestBody, one_or_more
 
+KeyScopes = Annotated[list[str], Field(json_schema_extra=one_or_more(KEY_SCOPE_NAMES))]
 ACCOUNT_PATH = "/v1/account"
 API_KEYS_PATH = f"{ACCOUNT_PATH}/api-keys"
 KEY_PREFIX_LENGTH = 10
@@ -53,8 +62,8 @@ class AccountBody(BaseModel):
 
 class ApiKeyRequest(RequestBody):
     name: ShortText | None = Field(default=None, description="Default: `API key`.")
-    scopes: list[str] | None = Field(default=None, description="Default: those of the key that asks.")
-    expires_at: str | None = Field(
+    scopes: KeyScopes | None = Field(default=None, description="Default: those of the key that asks.")
+    expires_at: Moment | None = Field(
         default=None, description="ISO 8601, UTC unless it says otherwise. Default: never."
     )
 

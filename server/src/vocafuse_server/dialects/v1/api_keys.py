@@ -27,7 +27,7 @@ DEFAULT_NAME = "API key"
 router = APIRouter(prefix=API_KEYS_PATH, route_class=AuthenticatedRoute, tags=["account"])
 
 
-@router.post("", status_code=201, responses=errors(400, 401, 403, 413))
+@router.post("", status_code=201, responses=errors(401, 403, 413))
 async def create_api_key(
     body: ApiKeyRequest, session: Session, context: Context, caller: AccountWriter
 ) -> ApiKeyCreated:
@@ -43,9 +43,7 @@ async def create_api_key(
     return api_key_created(made, now=context.clock())
 
 
-@router.get(
-    "", response_model=page_model("ApiKeyPage", "api_keys", ApiKeyBody), responses=errors(400, 401, 403)
-)
+@router.get("", response_model=page_model("ApiKeyPage", "api_keys", ApiKeyBody), responses=errors(401, 403))
 async def list_api_keys(
     session: Session,
     context: Context,

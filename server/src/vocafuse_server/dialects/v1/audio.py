@@ -30,9 +30,39 @@ _CONTENT_TYPES = {
     "caf": "audio/x-caf",
     "wma": "audio/x-ms-wma",
 }
+_AUDIO_HEADERS = {
+    "Accept-Ranges": {"description": "`bytes`", "schema": {"type": "string"}},
+    "ETag": {"description": "Stays the same: a note's audio never changes", "schema": {"type": "string"}},
+}
+_CONTENT_RANGE = {
+    "description": "Which part of how many bytes, like `bytes 0-99/1000`",
+    "schema": {"type": "string"},
+}
 AUDIO_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The whole file", "content": {"audio/*": {}}},
-    206: {"description": "The part that was asked for", "content": {"audio/*": {}}},
+    200: {"description": "The whole file", "content": {"audio/*": {}}, "headers": _AUDIO_HEADERS},
+    206: {
+        "description": "The part that was asked for",
+        "content": {"audio/*": {}},
+        "headers": {**_AUDIO_HEADERS, "Content-Range": _CONTENT_RANGE},
+    },
+}
+AUDIO_PARAMETERS: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "Range",
+            "in": "header",
+            "required": False,
+            "description": "One part of the file, like `bytes=0-99`; what has another form is ignored",
+            "schema": {"type": "string"},
+        },
+        {
+            "name": "If-Range",
+            "in": "header",
+            "required": False,
+            "description": "An ETag: with another one the Range is ignored",
+            "schema": {"type": "string"},
+        },
+    ]
 }
 
 

@@ -29,7 +29,7 @@ router = APIRouter(prefix="/v1/webhooks/{webhook_id}", route_class=Authenticated
     "/test",
     status_code=202,
     response_model=DeliveryBody,
-    responses={**replayable(202), **errors(400, 401, 403, 404, 409)},
+    responses={**replayable(202), **errors(401, 403, 404, 409, 413)},
 )
 async def send_test(
     webhook_id: str, session: Session, context: Context, caller: WebhookWriter, once: OncePerKey
@@ -46,7 +46,7 @@ async def send_test(
 @router.get(
     "/deliveries",
     response_model=page_model("DeliveryPage", "deliveries", DeliveryBody),
-    responses=errors(400, 401, 403, 404),
+    responses=errors(401, 403, 404),
 )
 async def list_deliveries(
     webhook_id: str,
@@ -81,7 +81,7 @@ async def get_delivery(
     "/deliveries/{delivery_id}/redeliver",
     status_code=202,
     response_model=DeliveryBody,
-    responses=errors(401, 403, 404, 409),
+    responses=errors(401, 403, 404, 409, 413),
 )
 async def redeliver(
     webhook_id: str, delivery_id: str, session: Session, context: Context, caller: WebhookWriter

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Annotated, Any, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic.config import JsonDict
 
 from vocafuse_server.core.errors import InvalidField
 from vocafuse_server.core.pages import DEFAULT_LIMIT, MAX_LIMIT, MAX_PAGE
@@ -17,6 +18,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 # An address is proved by sending to it; this keeps out what can't be one. Empty: none.
 _EMAIL = re.compile(r"|[^@\s]+@[^@\s]+")
+# The same for OpenAPI; surrogates are nothing that JSON text should hold anyway.
+_PRINTABLE: JsonDict = {"pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$"}
 _INTEGER = re.compile(r"-?[0-9]+")
 MAX_METADATA_DEPTH = 20
 
@@ -79,13 +82,31 @@ def _within(low: int, high: int) -> AfterValidator:
     return AfterValidator(check)
 
 
-ShortText = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_printable)]
-Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)]
+ShortText = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=255),
+    AfterValidator(_printable),
+    Field(json_schema_extra=_PRINTABLE),
+]
+Moment = Annotated[str, Field(json_schema_extra={"anyOf": [{"format": "date"}, {"format": "date-time"}]})]
+Email = Annotated[
+    str,
+    StringConstraints(max_length=254),
+    AfterValidator(_email),
+    Field(
+        json_schema_extra={
+            "pattern": r"^$|^[^@\s\u0000-\u001f\u007f-\u009f]+@[^@\s\u0000-\u001f\u007f-\u009f]+$"
+        }
+    ),
+]
 JsonObject = Annotated[dict[str, Any], AfterValidator(_storable)]
 Language = Annotated[str | None, AfterValidator(_language)]
 ExpiresIn = Annotated[int, _within(60, 86_400), Field(json_schema_extra={"minimum": 60, "maximum": 86_400})]
 PageNumber = Annotated[
-    int, BeforeValidator(_whole_number), _within(0, MAX_PAGE), Field(json_schema_extra={"minimum": 0})
+    int,
+    BeforeValidator(_whole_number),
+    _within(0, MAX_PAGE),
+    Field(json_schema_extra={"minimum": 0, "maximum": MAX_PAGE}),
 ]
 PageLimit = Annotated[
     int,

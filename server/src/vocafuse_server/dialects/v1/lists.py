@@ -10,7 +10,14 @@ from vocafuse_server.core.errors import InvalidField
 from vocafuse_server.core.pages import DEFAULT_LIMIT, PageRequest
 from vocafuse_server.dialects.context import Context, Session
 from vocafuse_server.dialects.routing import NoteReader
-from vocafuse_server.dialects.v1.fields import PageLimit, PageNumber, ShortText, parse_before, parse_from
+from vocafuse_server.dialects.v1.fields import (
+    Moment,
+    PageLimit,
+    PageNumber,
+    ShortText,
+    parse_before,
+    parse_from,
+)
 from vocafuse_server.dialects.v1.pages import page_body
 from vocafuse_server.dialects.v1.schemas import note_body
 from vocafuse_server.dialects.v1.vocabulary import Spelling
@@ -61,8 +68,8 @@ class ListQuery:
 async def _list_query(
     request: Request,
     status: Annotated[StatusFilter | None, Query()] = None,
-    date_from: Annotated[str | None, Query(description="ISO 8601 date or date-time")] = None,
-    date_to: Annotated[str | None, Query(description="ISO 8601; a date includes that whole day")] = None,
+    date_from: Annotated[Moment | None, Query(description="ISO 8601 date or date-time")] = None,
+    date_to: Annotated[Moment | None, Query(description="ISO 8601; a date includes that whole day")] = None,
     user_id: Annotated[
         ShortText | None, Query(description="Only this user's; ignored under an access token")
     ] = None,

@@ -6,7 +6,7 @@ from fastapi.responses import StreamingResponse
 from vocafuse_server.dialects.context import Context, ReadingSession, Session
 from vocafuse_server.dialects.idempotency import replayable
 from vocafuse_server.dialects.routing import AuthenticatedRoute, NoteReader, NoteWriter, UploadRoute
-from vocafuse_server.dialects.v1.audio import AUDIO_RESPONSES, get_audio
+from vocafuse_server.dialects.v1.audio import AUDIO_PARAMETERS, AUDIO_RESPONSES, get_audio
 from vocafuse_server.dialects.v1.ids import parse_note_id
 from vocafuse_server.dialects.v1.lists import TAG_FILTERS, list_notes
 from vocafuse_server.dialects.v1.multipart import UPLOAD_FORM, upload_in_one_step
@@ -35,7 +35,7 @@ def notes_router(words: Vocabulary) -> APIRouter:
     transcription = transcription_model(f"{title}Transcription", words.foreign_key)
     router = APIRouter(prefix=words.path, route_class=AuthenticatedRoute, tags=[words.collection])
     router.add_api_route(
-        "", list_notes, response_model=page, responses=errors(400, 401, 403), openapi_extra=TAG_FILTERS
+        "", list_notes, response_model=page, responses=errors(401, 403), openapi_extra=TAG_FILTERS
     )
     router.add_api_route(
         "",
@@ -44,7 +44,7 @@ def notes_router(words: Vocabulary) -> APIRouter:
         route_class_override=UploadRoute,
         status_code=201,
         response_model=NoteDetail,
-        responses={**replayable(201), **errors(400, 401, 403, 409, 413)},
+        responses={**replayable(201), **errors(401, 403, 409, 413)},
         openapi_extra=UPLOAD_FORM,
     )
     router.add_api_route("/{note_id}", get_note, response_model=NoteDetail, responses=errors(401, 403, 404))
@@ -52,7 +52,7 @@ def notes_router(words: Vocabulary) -> APIRouter:
         "/{note_id}/transcription",
         get_transcription,
         response_model=transcription,
-        responses={**TRANSCRIPTION_RESPONSES, **errors(400, 401, 403, 404)},
+        responses={**TRANSCRIPTION_RESPONSES, **errors(401, 403, 404)},
     )
     router.add_api_route(
         "/{note_id}/transcribe",
@@ -60,13 +60,14 @@ def notes_router(words: Vocabulary) -> APIRouter:
         methods=["POST"],
         status_code=202,
         response_model=NoteDetail,
-        responses={**replayable(202), **errors(400, 401, 403, 404, 409, 413)},
+        responses={**replayable(202), **errors(401, 403, 404, 409, 413)},
     )
     router.add_api_route(
         "/{note_id}/audio",
         get_audio,
         response_class=StreamingResponse,
         responses={**AUDIO_RESPONSES, **errors(401, 403, 404, 416)},
+        openapi_extra=AUDIO_PARAMETERS,
     )
     router.add_api_route(
         "/{note_id}", delete_note, methods=["DELETE"], status_code=204, responses=errors(401, 403, 404)

@@ -1,6 +1,6 @@
 """The error responses of v1, as OpenAPI shows them."""
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -44,7 +44,9 @@ _HEADERS = {
     "X-RateLimit-Remaining": ("integer", "Requests left right now"),
     "X-RateLimit-Reset": ("integer", "Epoch second at which all are there again"),
     "Retry-After": ("integer", "Seconds to wait"),
+    "WWW-Authenticate": ("string", "The scheme for access tokens, `Bearer`"),
 }
+_OF_STATUS = {"401": ("WWW-Authenticate",), "429": ("Retry-After",), "503": ("Retry-After",)}
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -54,7 +56,8 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
             "model": RateLimitBody if status == 429 else ErrorBody,
             "description": _DESCRIPTIONS[status],
         }
-        for status in (*statuses, 429, 500, 503)
+        # 400: a query that can't be read, wherever it is sent to.
+        for status in sorted({400, *statuses, 429, 500, 503})
     }
 
 
@@ -69,6 +72,17 @@ def declare_headers(schema: dict[str, Any], *, unlimited: Container[str]) -> Non
         everywhere = ("X-Request-Id",) if path in unlimited else ("X-Request-Id", *RATE_LIMIT_HEADERS)
         for operation in operations.values():
             for status, response in operation["responses"].items():
-                waits = status in {"429", "503"} and path not in unlimited
-                names = (*everywhere, "Retry-After") if waits else everywhere
-                response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+                own = () if path in unlimited else _OF_STATUS.get(status, ())
+                names = (*everywhere, *own)
+                references = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+                response["headers"] = {**references, **response.get("headers", {})}
+
+
+def drop_null(parameters: Iterable[dict[str, Any]]) -> None:
+    """Take back that a parameter may be null: that is how FastAPI says that it may be left out."""
+    for parameter in parameters:
+        schema = parameter["schema"]
+        options = [option for option in schema.get("anyOf", ()) if option != {"type": "null"}]
+        if len(options) == 1:
+            del schema["anyOf"]
+            schema.update(options[0])

@@ -1,6 +1,7 @@
 """v1's bodies: what is asked and what is answered, field for field in the published order."""
 
 import json
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from pydantic import (
@@ -12,6 +13,7 @@ from pydantic import (
     model_serializer,
 )
 
+from vocafuse_server.accounts.scopes import TOKEN_SCOPE_NAMES
 from vocafuse_server.core.database import JsonObject as JsonData
 from vocafuse_server.dialects.v1.fields import (
     ExpiresIn,
@@ -32,13 +34,27 @@ class RequestBody(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore")
 
 
+def one_or_more(names: Iterable[str]) -> dict[str, Any]:
+    """JSON Schema of a list of some of these names, to be merged into that of a list."""
+    return {"minItems": 1, "items": {"type": "string", "enum": [str(name) for name in names]}}
+
+
+TokenScopes = Annotated[list[str], Field(json_schema_extra=one_or_more(TOKEN_SCOPE_NAMES))]
+
+
+def _names(field: str) -> dict[str, Any]:
+    return {"required": [field], "properties": {field: {"type": "string"}}}
+
+
 class TokenRequest(RequestBody):
+    model_config = ConfigDict(json_schema_extra={"anyOf": [_names("user_id"), _names("identity")]})
+
     user_id: ShortText | None = None
     identity: ShortText | None = Field(default=None, description="Another name for `user_id`.")
     expires_in: ExpiresIn | None = Field(
         default=None, description="Seconds the token is good for, 60 to 86400; default 3600."
     )
-    scopes: list[str] | None = Field(default=None, description="Default: upload and read.")
+    scopes: TokenScopes | None = Field(default=None, description="Default: upload and read.")
 
 
 class TokenData(BaseModel):

@@ -16,7 +16,7 @@ DEFAULT_EXPIRES_IN = 3600
 router = APIRouter(route_class=AuthenticatedRoute, tags=["tokens"])
 
 
-@router.post("/v1/token", responses=errors(400, 401, 403, 413))
+@router.post("/v1/token", responses=errors(401, 403, 413))
 async def create_token(body: TokenRequest, caller: AnyCaller, context: Context) -> TokenResponse:
     """Make an access token that lets one user's browser or phone upload and read its own notes."""
     caller.require_key_pair()

@@ -34,7 +34,7 @@ signed_router = APIRouter(tags=["uploads"])
     "/v1/upload",
     status_code=201,
     response_model=UploadResponse,
-    responses={**replayable(201), **errors(400, 401, 403, 409, 413)},
+    responses={**replayable(201), **errors(401, 403, 409, 413)},
 )
 async def create_upload(
     body: UploadRequest,
@@ -78,7 +78,7 @@ def _upload_response(note: Note, request: Request, context: AppContext) -> Uploa
     "/v1/uploads/{note_id}",
     status_code=200,
     response_class=Response,
-    responses=errors(400, 401, 404, 409, 413),
+    responses=errors(401, 404, 409, 413),
     openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {}}}},
 )
 async def put_audio(
@@ -145,6 +145,6 @@ def _max_bytes(request: Request, context: AppContext) -> int:
     """The limit; raises at once when the request says that it will break it."""
     limit = context.settings.max_upload_bytes
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
+    if declared.isdecimal() and int(declared) > limit:
         raise PayloadTooLarge(limit)
     return limit

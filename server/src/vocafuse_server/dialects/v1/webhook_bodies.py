@@ -6,15 +6,24 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from vocafuse_server.dialects.v1.fields import ShortText, wire_time, wire_time_or_none
-from vocafuse_server.dialects.v1.schemas import RequestBody
+from vocafuse_server.dialects.v1.schemas import RequestBody, one_or_more
+from vocafuse_server.webhooks.events import EVENT_NAMES
 from vocafuse_server.webhooks.models import Delivery, Webhook, WebhookStatus
+from vocafuse_server.webhooks.service import MAX_URL_LENGTH
 
-Url = Annotated[str, Field(min_length=1)]
+Url = Annotated[
+    str,
+    Field(
+        min_length=1,
+        json_schema_extra={"format": "uri", "pattern": "^https?://", "maxLength": MAX_URL_LENGTH},
+    ),
+]
+Events = Annotated[list[str], Field(json_schema_extra=one_or_more(EVENT_NAMES))]
 
 
 class WebhookRequest(RequestBody):
     url: Url
-    events: list[str]
+    events: Events
     secret: ShortText | None = None
 
 
@@ -22,7 +31,7 @@ class WebhookUpdate(RequestBody):
     """What is left out stays as it is."""
 
     url: Url | None = None
-    events: list[str] | None = None
+    events: Events | None = None
     status: Annotated[WebhookStatus, Field(strict=False)] | None = None
     secret: ShortText | None = Field(
         default=None, description="Replaces the secret, as `rotate-secret` does. The answer doesn't show it."

@@ -32,7 +32,7 @@ router = APIRouter(prefix=PATH, route_class=AuthenticatedRoute, tags=["webhooks"
     "",
     status_code=201,
     response_model=WebhookCreated,
-    responses={**replayable(201), **errors(400, 401, 403, 409, 413)},
+    responses={**replayable(201), **errors(401, 403, 409, 413)},
 )
 async def create_webhook(
     body: WebhookRequest, session: Session, context: Context, caller: WebhookWriter, once: OncePerKey
@@ -54,9 +54,7 @@ async def create_webhook(
     return await once.answer(session, create)
 
 
-@router.get(
-    "", response_model=page_model("WebhookPage", "webhooks", WebhookBody), responses=errors(400, 401, 403)
-)
+@router.get("", response_model=page_model("WebhookPage", "webhooks", WebhookBody), responses=errors(401, 403))
 async def list_webhooks(
     session: Session,
     caller: WebhookReader,
@@ -83,7 +81,7 @@ async def get_webhook(webhook_id: str, session: Session, caller: WebhookReader) 
     return webhook_body(await service.get_webhook(session, caller.tenant_id, parse_webhook_id(webhook_id)))
 
 
-@router.put("/{webhook_id}", response_model=WebhookBody, responses=errors(400, 401, 403, 404, 409, 413))
+@router.put("/{webhook_id}", response_model=WebhookBody, responses=errors(401, 403, 404, 409, 413))
 async def update_webhook(
     webhook_id: str, body: WebhookUpdate, session: Session, context: Context, caller: WebhookWriter
 ) -> dict[str, Any]:
@@ -105,7 +103,7 @@ async def update_webhook(
 @router.post(
     "/{webhook_id}/rotate-secret",
     response_model=WebhookCreated,
-    responses={**replayable(200), **errors(400, 401, 403, 404, 409, 413)},
+    responses={**replayable(200), **errors(401, 403, 404, 409, 413)},
 )
 async def rotate_secret(
     webhook_id: str,
