@@ -155,7 +155,8 @@ class Settings(BaseSettings):
     )
     allow_private_networks: Annotated[tuple[Network, ...], NoDecode] = Field(
         default=(),
-        description="Comma-separated private networks that webhooks may reach, e.g. `127.0.0.0/8`.",
+        description="Comma-separated private networks that webhooks and the fetching of audio URLs may reach,"
+        " e.g. `127.0.0.0/8`.",
     )
     webhook_timeout_seconds: float = Field(
         default=10, gt=0, description="How long a webhook's receiver has to answer."

@@ -8,20 +8,23 @@ to an address that was checked: there is no second resolution that could answer 
 import asyncio
 import socket
 import ssl
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import cast
-from urllib.parse import urlsplit
 
 import httpcore2
 
 from vocafuse_server.core.settings import Network
+from vocafuse_server.storage.urls import ForbiddenAddress, parse_url
 
 Address = IPv4Address | IPv6Address
+# The numeric addresses of a host, for a port; called in a thread.
+Resolver = Callable[[str, int], Sequence[str]]
 
+RESOLVE_TIMEOUT_S = 10.0
 _MAX_RESOLVERS = 64
 
 # Addresses whose last 32 bits are an IPv4 address: behind a translator (RFC 6052, RFC 8215), and the
@@ -37,8 +40,14 @@ _SPECIAL = (
 )
 
 
-class ForbiddenAddress(Exception):
-    """The URL leads, or may lead, to an address that strangers must not reach."""
+class UnresolvedHost(ForbiddenAddress):
+    """Where the URL leads can't be found out now; another time it may."""
+
+
+def system_addresses(host: str, port: int) -> list[str]:
+    """What this machine's resolver says, in the order in which to try them."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 class AddressGuard:
@@ -46,54 +55,73 @@ class AddressGuard:
 
     Args:
         allowed: Private networks that the operator allows.
+        resolver: Finds a host's addresses; what it says is checked.
+        resolve_timeout_s: How long it has for one host.
     """
 
-    def __init__(self, allowed: Sequence[Network] = ()) -> None:
+    def __init__(
+        self,
+        allowed: Sequence[Network] = (),
+        *,
+        resolver: Resolver = system_addresses,
+        resolve_timeout_s: float = RESOLVE_TIMEOUT_S,
+    ) -> None:
         self._allowed = tuple(allowed)
+        self._resolver = resolver
+        self._resolve_timeout_s = resolve_timeout_s
         # Threads of their own: a name server that hangs must not hold up what else runs in threads.
         self._resolvers = ThreadPoolExecutor(_MAX_RESOLVERS, thread_name_prefix="resolve")
 
     async def check_url(self, url: str) -> None:
         """Raises ForbiddenAddress unless the URL is http(s) to a host with only permitted addresses."""
-        if not url.isascii() or any(character <= " " for character in url):
-            raise ForbiddenAddress("must hold printable ASCII characters only")
-        try:
-            parts = urlsplit(url)
-            host, port = parts.hostname, parts.port
-        except ValueError as error:
-            raise ForbiddenAddress("is not a valid URL") from error
-        if parts.scheme not in {"http", "https"} or not host:
-            raise ForbiddenAddress("must be an http or https URL")
-        if port == 0:
-            raise ForbiddenAddress("must not name port 0")
-        if parts.username is not None or parts.password is not None:
-            raise ForbiddenAddress("must not hold a user name or password")
-        await self.resolve(host, port or (443 if parts.scheme == "https" else 80))
+        parsed = parse_url(url)
+        await self.resolve(parsed.host, parsed.port)
 
-    async def resolve(self, host: str, port: int) -> list[str]:
+    async def resolve(
+        self, host: str, port: int, *, usual_ports: Collection[int] | None = None
+    ) -> Sequence[str]:
         """The host's addresses, every one of them permitted.
 
+        Args:
+            usual_ports: Outside the operator's networks, the only ports permitted; None: all are.
+
         Raises:
-            ForbiddenAddress: The host doesn't resolve, or has an address that is not permitted.
+            UnresolvedHost: The host's addresses could not be found out.
+            ForbiddenAddress: The host has no address, or one that is not permitted.
         """
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.run_in_executor(
-                self._resolvers, partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-            )
-        except (OSError, UnicodeError) as error:
-            raise ForbiddenAddress("has a host name that does not resolve") from error
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-        if not all(self._permits(ip_address(address.partition("%")[0])) for address in addresses):
+        addresses = await self._addresses(host, port)
+        parsed = [ip_address(address.partition("%")[0]) for address in addresses]
+        if not parsed:
+            raise ForbiddenAddress("has a host name that does not resolve")
+        if not all(self._permits(address) for address in parsed):
             raise ForbiddenAddress("leads to a private or reserved address")
+        is_usual = usual_ports is None or port in usual_ports
+        if not is_usual and not all(self._is_allowed(address) for address in parsed):
+            raise ForbiddenAddress(f"names port {port}, which is not one of the usual ones")
         return addresses
 
+    async def _addresses(self, host: str, port: int) -> Sequence[str]:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._resolve_timeout_s):
+                return await loop.run_in_executor(self._resolvers, partial(self._resolver, host, port))
+        except TimeoutError as error:
+            raise UnresolvedHost("has a host name that is not resolved in time") from error
+        except socket.gaierror as error:
+            if error.errno == socket.EAI_AGAIN:
+                raise UnresolvedHost("has a host name that can't be resolved now") from error
+            raise ForbiddenAddress("has a host name that does not resolve") from error
+        except (OSError, UnicodeError) as error:
+            raise ForbiddenAddress("has a host name that does not resolve") from error
+
     def _permits(self, address: Address) -> bool:
+        return self._is_allowed(address) or (_embedded_ipv4(address) is None and _is_public(address))
+
+    def _is_allowed(self, address: Address) -> bool:
+        """Whether the operator allows the address, in itself or as the IPv4 one that it stands for."""
         inner = _embedded_ipv4(address)
-        candidates: Iterable[Address] = (address,) if inner is None else (address, inner)
-        if any(candidate in network for candidate in candidates for network in self._allowed):
-            return True
-        return inner is None and _is_public(address)
+        candidates = (address,) if inner is None else (address, inner)
+        return any(candidate in network for candidate in candidates for network in self._allowed)
 
 
 def _is_public(address: Address) -> bool:
@@ -121,8 +149,9 @@ def _embedded_ipv4(address: Address) -> IPv4Address | None:
 class _GuardedBackend(httpcore2.AsyncNetworkBackend):
     """Connects to addresses that the guard has resolved and permitted, and to no others."""
 
-    def __init__(self, guard: AddressGuard) -> None:
+    def __init__(self, guard: AddressGuard, usual_ports: Collection[int] | None) -> None:
         self._guard = guard
+        self._usual_ports = usual_ports
         self._backend = cast("httpcore2.AsyncNetworkBackend", httpcore2.AnyIOBackend())
 
     async def connect_tcp(
@@ -133,7 +162,7 @@ class _GuardedBackend(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        addresses = await self._guard.resolve(host, port)
+        addresses = await self._guard.resolve(host, port, usual_ports=self._usual_ports)
         failure: httpcore2.ConnectError | httpcore2.ConnectTimeout | None = None
         for address in addresses:
             try:
@@ -141,6 +170,23 @@ class _GuardedBackend(httpcore2.AsyncNetworkBackend):
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
         raise failure or httpcore2.ConnectError("the host has no address")
+
+
+def guarded_pool(
+    guard: AddressGuard,
+    *,
+    max_connections: int,
+    max_idle_connections: int,
+    usual_ports: Collection[int] | None = None,
+) -> httpcore2.AsyncConnectionPool:
+    """Connections to permitted addresses only; the guard is asked whenever one is made."""
+    return httpcore2.AsyncConnectionPool(
+        ssl_context=ssl.create_default_context(),
+        network_backend=_GuardedBackend(guard, usual_ports),
+        max_connections=max_connections,
+        max_keepalive_connections=max_idle_connections,
+        keepalive_expiry=30,
+    )
 
 
 class OutboundError(Exception):
@@ -168,13 +214,7 @@ class GuardedClient:
         self, guard: AddressGuard, *, max_connections: int, max_response_bytes: int = 16 * 1024
     ) -> None:
         self._max_response_bytes = max_response_bytes
-        self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=ssl.create_default_context(),
-            network_backend=_GuardedBackend(guard),
-            max_connections=max_connections,
-            max_keepalive_connections=20,
-            keepalive_expiry=30,
-        )
+        self._pool = guarded_pool(guard, max_connections=max_connections, max_idle_connections=20)
 
     async def post(
         self, url: str, *, headers: Mapping[str, str], body: bytes, timeout_s: float
@@ -191,11 +231,13 @@ class GuardedClient:
             raise OutboundError(f"no answer within {timeout_s:g} s") from error
         except ForbiddenAddress as error:
             raise OutboundError(f"the URL {error}") from error
-        except (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.UnsupportedProtocol) as error:
+        except (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError) as error:
             raise OutboundError(str(error) or type(error).__name__) from error
 
     async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> OutboundResponse:
-        async with self._pool.stream("POST", url, headers=list(headers.items()), content=body) as response:
+        parsed = parse_url(url)
+        sent = [("Host", parsed.authority), *headers.items()]
+        async with self._pool.stream("POST", parsed.wire(), headers=sent, content=body) as response:
             received = b""
             async for chunk in response.aiter_stream():
                 received += chunk

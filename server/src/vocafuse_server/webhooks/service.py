@@ -7,7 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from vocafuse_server.core.errors import InvalidField
 from vocafuse_server.core.ids import TenantId, WebhookId, new_uuid
-from vocafuse_server.storage.outbound import AddressGuard, ForbiddenAddress
+from vocafuse_server.storage.outbound import AddressGuard
+from vocafuse_server.storage.urls import ForbiddenAddress
 from vocafuse_server.webhooks import queries
 from vocafuse_server.webhooks.errors import WebhookExists, WebhookNotFound
 from vocafuse_server.webhooks.events import parse_events
