@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from vocafuse_server import __version__
+from vocafuse_server.accounts.issuers import ExternalIssuers
 from vocafuse_server.accounts.key_usage import KeyUsage
 from vocafuse_server.accounts.rate_limits import open_rate_limiter
 from vocafuse_server.accounts.tokens import TokenSigner
@@ -90,6 +91,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         database = Database(database_url, pool_size=settings.database_pool_size)
         key_usage = KeyUsage()
         rate_limiter = open_rate_limiter(settings, clock)
+        issuers = ExternalIssuers(settings.token_issuers)
         app.state.context = AppContext(
             settings=settings,
             database=database,
@@ -99,6 +101,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
             key_usage=key_usage,
             rate_limiter=rate_limiter,
             token_signer=TokenSigner(signing_key),
+            issuers=issuers,
             upload_url_signer=UploadUrlSigner(signing_key),
             clock=clock,
             metrics=metrics,
@@ -106,6 +109,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         )
         async with key_usage.written_to(database):
             yield
+        await issuers.close()
         await rate_limiter.close()
         await database.close()
 

@@ -4,11 +4,14 @@ import json
 from datetime import timedelta
 
 import pytest
+from fastapi import APIRouter
 from sqlalchemy import update
 from support.app import Account, Api, SettableClock
 
 from vocafuse_server.accounts.models import ApiKey, KeyStatus, Tenant
+from vocafuse_server.core.clock import utc_now
 from vocafuse_server.core.database import Database
+from vocafuse_server.dialects.routing import AnyCaller, AuthenticatedRoute
 
 
 async def test_no_credentials_are_refused_before_the_body_is_read(api: Api) -> None:
@@ -111,8 +114,6 @@ async def test_a_bad_token_is_told_as_a_token(api: Api, value: str) -> None:
 async def test_a_suspended_tenants_tokens_stop_working(
     api: Api, account: Account, database: Database, clock: SettableClock
 ) -> None:
-    from vocafuse_server.core.clock import utc_now
-
     clock.now = utc_now()
     made = await api.http.post("/v1/token", headers=account.headers, json={"user_id": "u1"})
     headers = {"Authorization": f"Bearer {made.json()['token']}"}
@@ -135,3 +136,50 @@ async def test_nobody_hands_on_more_than_they_hold(api: Api, account: Account, d
     assert (await api.http.get("/v1/webhooks", headers=account.headers)).json()["error"]["code"] == 1004
     upload = await api.http.post("/v1/upload", headers=account.headers, json={"file_name": "a.wav"})
     assert upload.json()["error"]["details"] == {"required_scope": "voicenotes:write"}
+
+
+async def test_a_key_pair_is_no_token_in_v1(api: Api, account: Account) -> None:
+    pair = f"{account.key_pair.api_key}:{account.key_pair.api_secret}"
+    answer = await api.http.get("/v1/voicenotes", headers={"Authorization": f"Bearer {pair}"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, 1001)
+
+
+@pytest.fixture
+async def pairs(api: Api) -> Api:
+    """The app with a route that takes key pairs as tokens, and says who asks."""
+
+    class PairRoute(AuthenticatedRoute):
+        pair_as_token = True
+
+    router = APIRouter(route_class=PairRoute)
+
+    @router.get("/who")
+    async def who(caller: AnyCaller) -> dict[str, str | None]:
+        return {"tenant": str(caller.tenant_id), "identity": caller.identity, "key": str(caller.key_id)}
+
+    api.app.include_router(router)
+    return api
+
+
+async def test_a_key_pair_does_as_a_token_where_a_route_says_so(
+    pairs: Api, account: Account, clock: SettableClock
+) -> None:
+    pair = f"{account.key_pair.api_key}:{account.key_pair.api_secret}"
+    answer = await pairs.http.get("/who", headers={"Authorization": f"bearer  {pair} "})
+    by_headers = await pairs.http.get("/who", headers=account.headers)
+    assert answer.status_code == 200
+    assert answer.json() == by_headers.json()
+    assert (answer.json()["tenant"], answer.json()["identity"]) == (str(account.id), None)
+    for wrong in (
+        f"{pair}x",
+        f"{account.key_pair.api_key}:",
+        ":",
+        f":{account.key_pair.api_secret}",
+        f"x{pair}",
+    ):
+        refused = await pairs.http.get("/who", headers={"Authorization": f"Bearer {wrong}"})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (401, 1003)
+    clock.now = utc_now()
+    made = await pairs.http.post("/v1/token", headers=account.headers, json={"user_id": "u1"})
+    token = {"Authorization": f"Bearer {made.json()['token']}"}
+    assert (await pairs.http.get("/who", headers=token)).json()["identity"] == "u1"

@@ -46,10 +46,10 @@ class Caller:
         return scope.value
 
 
-def token_caller(claims: TokenClaims, plan: Plan) -> Caller:
-    """The caller that a verified token of a tenant on this plan stands for."""
+def token_caller(claims: TokenClaims, tenant_id: TenantId, plan: Plan) -> Caller:
+    """The caller that a verified token of this tenant, which is on this plan, stands for."""
     return Caller(
-        tenant_id=claims.tenant_id,
+        tenant_id=tenant_id,
         identity=claims.identity,
         scopes=frozenset(GRANTED_BY[scope] for scope in claims.scopes),
         plan=plan,

@@ -1,6 +1,6 @@
 """What goes wrong when callers are told apart."""
 
-from vocafuse_server.core.errors import ApiError, Conflict, NotFound
+from vocafuse_server.core.errors import ApiError, Conflict, NotFound, ServiceUnavailable
 
 
 class InvalidToken(ApiError):
@@ -17,6 +17,10 @@ class TokenExpired(ApiError):
     name = "TOKEN_EXPIRED"
     type = "AuthenticationError"
     default_message = "The access token has expired. Ask for a new one."
+
+
+class KeysUnavailable(ServiceUnavailable):
+    default_message = "The keys of the token's issuer can't be read at the moment. Try again in a moment."
 
 
 class InvalidApiKey(ApiError):

@@ -34,9 +34,15 @@ async def find_live_key(session: AsyncSession, api_key: str, *, now: datetime) -
     return None if row is None else LiveKey(*row)
 
 
-async def find_active_plan(session: AsyncSession, tenant_id: TenantId) -> Plan | None:
-    """The tenant's plan; None unless the tenant exists and isn't suspended."""
-    return await session.scalar(select(Tenant.plan).where(Tenant.id == tenant_id, Tenant.status == "active"))
+async def find_active_tenant(
+    session: AsyncSession, tenant_id: TenantId | None
+) -> tuple[TenantId, Plan] | None:
+    """The tenant, or the default one, and its plan; None unless it exists and isn't suspended."""
+    is_meant = Tenant.is_default if tenant_id is None else Tenant.id == tenant_id
+    found = (
+        await session.execute(select(Tenant.id, Tenant.plan).where(is_meant, Tenant.status == "active"))
+    ).one_or_none()
+    return None if found is None else (found[0], found[1])
 
 
 async def default_tenant_exists(session: AsyncSession) -> bool:

@@ -15,6 +15,7 @@ from vocafuse_server.accounts.errors import (
     InvalidApiKey,
     InvalidToken,
 )
+from vocafuse_server.accounts.issuers import ExternalIssuers
 from vocafuse_server.accounts.models import ApiKey, KeyStatus, Plan, Tenant
 from vocafuse_server.accounts.scopes import KEY_SCOPES, Scope, TokenScope, in_order
 from vocafuse_server.accounts.secrets import KeyPair, new_key_pair, secret_digest, secret_matches
@@ -241,17 +242,26 @@ async def authenticate_key_pair(
     )
 
 
-async def authenticate_token(session: AsyncSession, *, signer: TokenSigner, token: str) -> Caller:
-    """The caller that a token stands for.
+async def verify_token(token: str, *, signer: TokenSigner, issuers: ExternalIssuers) -> TokenClaims:
+    """What a token says, whoever issued it. May call its issuer, so no transaction should be open.
 
     Raises:
-        TokenExpired, InvalidToken: The token is no good, or its tenant is gone.
+        TokenExpired, InvalidToken: The token is no good.
+        KeysUnavailable: Nobody can say, for the moment.
     """
-    claims = signer.verify(token)
-    plan = await queries.find_active_plan(session, claims.tenant_id)
-    if plan is None:
+    return await issuers.verify(token) if issuers.claims_one(token) else signer.verify(token)
+
+
+async def authenticate_token(session: AsyncSession, claims: TokenClaims) -> Caller:
+    """The caller that a verified token stands for.
+
+    Raises:
+        InvalidToken: Its tenant is gone.
+    """
+    found = await queries.find_active_tenant(session, claims.tenant_id)
+    if found is None:
         raise InvalidToken
-    return token_caller(claims, plan)
+    return token_caller(claims, *found)
 
 
 def issue_token(

@@ -9,16 +9,16 @@ import jwt
 from vocafuse_server.accounts.errors import InvalidToken, TokenExpired
 from vocafuse_server.accounts.scopes import TokenScope
 from vocafuse_server.core.ids import TenantId
+from vocafuse_server.core.token_issuers import OWN_ISSUER
 
-_ISSUER = "vocafuse"
 _ALGORITHM = "HS256"
 
 
 @dataclass(frozen=True, slots=True)
 class TokenClaims:
-    """What a token says."""
+    """What a token says; without a tenant it means the default one."""
 
-    tenant_id: TenantId
+    tenant_id: TenantId | None
     identity: str
     scopes: tuple[TokenScope, ...]
 
@@ -32,7 +32,7 @@ class TokenSigner:
     def sign(self, claims: TokenClaims, *, now: datetime, lifetime: timedelta) -> str:
         """A signed token that is good for `lifetime` from `now`."""
         payload = {
-            "iss": _ISSUER,
+            "iss": OWN_ISSUER,
             "sub": claims.identity,
             "tenant_id": str(claims.tenant_id),
             "scopes": [scope.value for scope in claims.scopes],
@@ -40,7 +40,7 @@ class TokenSigner:
             "exp": int((now + lifetime).timestamp()),
             "jti": uuid4().hex,
         }
-        return jwt.encode(payload, self._key, algorithm=_ALGORITHM)  # pyright: ignore[reportUnknownMemberType] - names a class of the optional cryptography
+        return jwt.encode(payload, self._key, algorithm=_ALGORITHM)
 
     def verify(self, token: str) -> TokenClaims:
         """What a token says, once its signature and its times are checked.
@@ -50,11 +50,11 @@ class TokenSigner:
             InvalidToken: It was never ours, or it is malformed.
         """
         try:
-            payload = jwt.decode(  # pyright: ignore[reportUnknownMemberType] - likewise
+            payload = jwt.decode(
                 token,
                 self._key,
                 algorithms=[_ALGORITHM],
-                issuer=_ISSUER,
+                issuer=OWN_ISSUER,
                 options={"require": ["exp", "iat", "sub", "tenant_id", "scopes"]},
             )
             return TokenClaims(

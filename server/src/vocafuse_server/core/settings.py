@@ -1,5 +1,6 @@
 """The settings: one frozen object, the only reader of the environment."""
 
+import json
 import os
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -10,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from vocafuse_server.core.errors import StartupError
+from vocafuse_server.core.token_issuers import TokenIssuer
 
 MIB = 1024 * 1024
 MIN_SIGNING_KEY_LENGTH = 32
@@ -127,6 +129,10 @@ class Settings(BaseSettings):
         description="Signs tokens and upload URLs; the same on every process of a fleet."
         " Unset: generated into the data directory.",
     )
+    token_issuers: Annotated[tuple[TokenIssuer, ...], NoDecode] = Field(
+        default=(),
+        description="Others whose tokens are accepted, as JSON ([authentication](authentication.md)).",
+    )
     max_upload_bytes: int = Field(
         default=25 * MIB, ge=1, description="Largest audio file accepted, in bytes."
     )
@@ -213,6 +219,25 @@ class Settings(BaseSettings):
             return tuple(float(part) for part in value.split(",") if part.strip())
         return value
 
+    @field_validator("token_issuers", mode="before")
+    @classmethod
+    def _parse_issuers(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            raise ValueError(
+                'must be JSON like [{"issuer": "...", "audience": "...", "jwks_url": "..."}]'
+            ) from None
+
+    @field_validator("token_issuers")
+    @classmethod
+    def _are_different(cls, value: tuple[TokenIssuer, ...]) -> tuple[TokenIssuer, ...]:
+        if len({one.issuer for one in value}) < len(value):
+            raise ValueError("must name each issuer once")
+        return value
+
     @field_validator("database_url")
     @classmethod
     def _is_postgres_url(cls, value: SecretStr | None) -> SecretStr | None:
@@ -294,5 +319,6 @@ def load_settings() -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         names = [f"VOCAFUSE_{str(part).upper()}" for part in first["loc"][:1]]
+        inner = [".".join(str(part) for part in first["loc"][1:])] if first["loc"][1:] else []
         reason = str(first["msg"]).removeprefix("Value error, ")
-        raise StartupError(": ".join([*names, reason])) from None
+        raise StartupError(": ".join([*names, *inner, reason])) from None

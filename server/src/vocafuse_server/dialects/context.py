@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from vocafuse_server.accounts.issuers import ExternalIssuers
 from vocafuse_server.accounts.key_usage import KeyUsage
 from vocafuse_server.accounts.rate_limits import RateLimiter
 from vocafuse_server.accounts.tokens import TokenSigner
@@ -33,6 +34,7 @@ class AppContext:
     key_usage: KeyUsage
     rate_limiter: RateLimiter
     token_signer: TokenSigner
+    issuers: ExternalIssuers
     upload_url_signer: UploadUrlSigner
     clock: Clock
     metrics: Metrics

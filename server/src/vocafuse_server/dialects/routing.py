@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from urllib.parse import unquote_to_bytes
 
 from fastapi import Depends, Request, Response
@@ -25,7 +25,13 @@ MAX_FORM_OVERHEAD_BYTES = 64 * 1024
 
 
 class AuthenticatedRoute(APIRoute):
-    """Authenticates and counts before the body is read, and reads no more of the body than is allowed."""
+    """Authenticates and counts before the body is read, and reads no more of the body than is allowed.
+
+    Attributes:
+        pair_as_token: Whether `<api_key>:<api_secret>` does as a bearer token.
+    """
+
+    pair_as_token: ClassVar[bool] = False
 
     def max_body_bytes(self, settings: Settings) -> int:
         """How large a body this route takes."""
@@ -36,7 +42,7 @@ class AuthenticatedRoute(APIRoute):
 
         async def authenticate_and_handle(request: Request) -> Response:
             context = app_context(request)
-            request.state.caller = await authenticate(request, context)
+            request.state.caller = await authenticate(request, context, pair_as_token=self.pair_as_token)
             request.state.standing = standing = await context.rate_limiter.take(request.state.caller)
             if not standing.allowed:
                 raise RateLimited(standing.retry_after_s)

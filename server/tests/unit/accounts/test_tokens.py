@@ -1,8 +1,5 @@
 """Tokens: what is signed is read back; anything else is refused."""
 
-# PyJWT names a class of the optional package cryptography.
-# pyright: reportUnknownMemberType=false
-
 import base64
 import json
 from datetime import timedelta
