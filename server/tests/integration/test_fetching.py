@@ -7,6 +7,7 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+from support.tls import new_certificate
 from support.web import Site, redirect, response, serving
 
 from vocafuse_server.core.errors import UnsupportedAudioError
@@ -389,3 +390,45 @@ async def test_what_is_done_with_the_bytes_takes_none_of_the_time(site: Site) ->
         done = loop.create_future()
         loop.call_later(0.4, done.set_result, "committed")
         assert await done == "committed"
+
+
+def here(host: str, port: int) -> Sequence[str]:
+    return ["127.0.0.1"]
+
+
+async def test_a_certificate_must_be_for_the_host_and_not_the_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = new_certificate(tmp_path, "secure.test")
+    guard = AddressGuard(OWN, resolver=here)
+    distrusting = UrlFetcher(guard, max_bytes=MAX_BYTES, max_connections=1)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.file))
+    trusting = UrlFetcher(guard, max_bytes=MAX_BYTES, max_connections=1)
+    async with serving(tls=certificate.server) as site:
+        site.answers["/"] = response(b"sealed")
+        assert await fetch(trusting, site.url(host="secure.test")) == b"sealed"
+        asked = len(site.asked)
+        for fetcher, host in (
+            (trusting, "other.test"),
+            (trusting, "127.0.0.1"),
+            (distrusting, "secure.test"),
+        ):
+            error = await failure(fetcher, site.url(host=host))
+            assert type(error) is FetchRefused
+            assert str(error) == "The server has no valid certificate for this host."
+        assert len(site.asked) == asked
+
+
+async def test_a_redirect_from_https_to_http_is_refused(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = new_certificate(tmp_path, "secure.test")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.file))
+    fetcher = UrlFetcher(AddressGuard(OWN, resolver=here), max_bytes=MAX_BYTES, max_connections=1)
+    async with serving(tls=certificate.server) as secure:
+        site.answers["/up"] = redirect(secure.url("/", host="secure.test"))
+        secure.answers["/"] = redirect(secure.url("/down", host="secure.test"))
+        secure.answers["/down"] = redirect(site.url())
+        error = await failure(fetcher, site.url("/up"))
+        assert str(error) == "The URL redirects from https to http."
+        assert [len(one.asked) for one in (site, secure)] == [1, 2]
