@@ -164,7 +164,9 @@ class Listener:
         key = (note, window, context_s, language)
         if key not in self._done:
             audio = note.audio[window.start : window.end]
-            request = WindowRequest(audio, window.speech_s, window.voice, language, False, context_s)
+            request = WindowRequest(
+                audio, window.speech_s, window.pauses, window.voice, language, False, context_s
+            )
             started_s = time.process_time()
             result = transcribe_batch(self._model, [request])[0]
             self._done[key] = _Pass(result, time.process_time() - started_s)

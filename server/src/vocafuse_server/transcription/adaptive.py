@@ -18,7 +18,12 @@ from functools import partial
 import numpy as np
 
 from vocafuse_server.transcription.batcher import MicroBatcher
-from vocafuse_server.transcription.context import FULL_CONTEXT_S, MIN_CONTEXT_S, context_seconds
+from vocafuse_server.transcription.context import (
+    ENGLISH_ONLY_MIN_CONTEXT_S,
+    FULL_CONTEXT_S,
+    MIN_CONTEXT_S,
+    context_seconds,
+)
 from vocafuse_server.transcription.engine import (
     SAMPLE_RATE,
     Samples,
@@ -97,7 +102,13 @@ class AdaptiveWhisper:
             TranscriptionError: The files or the hardware do not fit.
         """
         model = load_model(files, hardware)
-        return cls(model, name=files.name, workers=hardware.workers, on_batch=on_batch)
+        return cls(
+            model,
+            name=files.name,
+            workers=hardware.workers,
+            min_context_s=MIN_CONTEXT_S if model.vocabulary.language_tokens else ENGLISH_ONLY_MIN_CONTEXT_S,
+            on_batch=on_batch,
+        )
 
     async def warm(self) -> None:
         """Transcribe a second of silence, so that the first note does not pay for what first use sets up.
@@ -160,6 +171,7 @@ class AdaptiveWhisper:
         return WindowRequest(
             audio[window.start : window.end],
             window.speech_s,
+            window.pauses,
             window.voice,
             language,
             options.words,

@@ -65,7 +65,7 @@ def find_sign(
     Args:
         text: The output.
         duration_s: Length of the audio it is meant to render.
-        latest_s: The output's latest timestamp.
+        latest_s: The output's latest timestamp; 0 without any.
         tokens: How many tokens were generated, and
         max_tokens: how many could be: an output of that many did not come to an end by itself.
         speech_end_s: When the voice detector hears somebody last, if another pass could tell more.
@@ -81,7 +81,7 @@ def find_sign(
         return Sign.COMPRESSION
     if repeats(text, spaces=spaces) >= _RUN_TIMES:
         return Sign.REPETITION
-    if text and latest_s < speech_end_s - MAX_UNTOLD_S:
+    if text and 0 < latest_s < speech_end_s - MAX_UNTOLD_S:
         return Sign.UNTOLD
     return None
 

@@ -35,6 +35,10 @@ _MIN_SILENCE_MS = 300
 _PAD_S = 0.4
 _EDGE_MS = 60
 """By so much the detector hears speech too late and stops too early; words begin and end within that."""
+_MIN_PAUSE_FRAMES = 7
+_PAUSE_BEGINS_S, _PAUSE_ENDS_S = 0.03, 0.09
+"""By so much a pause begins before the detector's last frame of speech is over, and ends before its first
+one: what brought the words at the edges of 150 gaps nearest to the sound."""
 _FRAME = 512
 """Samples to each of the detector's probabilities."""
 
@@ -57,6 +61,7 @@ class Window:
         silence_before: How much of the piece's own beginning is known to be silent, and
         silence_after: how much of its end.
         voice: The detector's highest probability in it.
+        pauses: Between which times of the piece nobody speaks for a while, but for its beginning and its end.
     """
 
     start: int
@@ -64,6 +69,7 @@ class Window:
     silence_before: int = 0
     silence_after: int = 0
     voice: float = 1.0
+    pauses: tuple[tuple[float, float], ...] = ()
 
     @property
     def start_s(self) -> float:
@@ -96,11 +102,10 @@ def find_windows(
     if voice.max() < _THRESHOLD:
         return []
     if len(audio) <= whole_s * SAMPLE_RATE:
-        return [_around_speech(len(audio), voice)]
-    return [
-        replace(window, voice=float(voice[window.start // _FRAME : math.ceil(window.end / _FRAME)].max()))
-        for window in join_speech(_find_speech(audio, max_s=window_s), max_s=window_s)
-    ]
+        windows = [_around_speech(len(audio), voice)]
+    else:
+        windows = join_speech(_find_speech(audio, max_s=window_s), max_s=window_s)
+    return [_with_voice(window, voice) for window in windows]
 
 
 def raised(audio: Samples) -> Samples:
@@ -122,7 +127,22 @@ def _around_speech(length: int, voice: Probabilities) -> Window:
     first = max(0, int(spoken[0]) * _FRAME - edge)
     last = min(length, (int(spoken[-1]) + 1) * _FRAME + edge)
     start, end = max(0, first - kept), min(length, last + kept)
-    return Window(start, end, first - start, end - last, float(voice.max()))
+    return Window(start, end, first - start, end - last)
+
+
+def _with_voice(window: Window, voice: Probabilities) -> Window:
+    """The window with what the detector's probabilities for the whole note say of it."""
+    first = window.start // _FRAME
+    heard = voice[first : math.ceil(window.end / _FRAME)]
+    spoken = np.flatnonzero(heard >= _THRESHOLD)
+    frame_s = _FRAME / SAMPLE_RATE
+    offset_s = first * frame_s - window.start_s
+    pauses = tuple(
+        (offset_s + (last + 1) * frame_s - _PAUSE_BEGINS_S, offset_s + following * frame_s - _PAUSE_ENDS_S)
+        for last, following in pairwise(spoken.tolist())
+        if following - last > _MIN_PAUSE_FRAMES
+    )
+    return replace(window, voice=float(heard.max()), pauses=pauses)
 
 
 def _find_speech(audio: Samples, *, max_s: float) -> list[Window]:

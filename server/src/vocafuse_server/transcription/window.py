@@ -20,7 +20,7 @@ from vocafuse_server.transcription.gates import (
 from vocafuse_server.transcription.languages import has_spaces
 from vocafuse_server.transcription.model import MAX_TOKENS, Model, Output, States
 from vocafuse_server.transcription.vocabulary import TimedTokens
-from vocafuse_server.transcription.words import TokenTimes, group_words, time_words
+from vocafuse_server.transcription.words import TokenTimes, group_words, leave_pauses, time_words
 
 T = TypeVar("T")
 
@@ -32,6 +32,7 @@ class WindowRequest:
     Attributes:
         audio: At least one sample, at most 30 s.
         speech_s: Between which times somebody speaks. The model lets a note's first word begin with the note.
+        pauses: Between which times nobody does, in between.
         voice: How sure the voice detector is that somebody does.
         language: The spoken language; None detects it.
         words: Whether to time the words.
@@ -43,6 +44,7 @@ class WindowRequest:
 
     audio: Samples
     speech_s: tuple[float, float]
+    pauses: tuple[tuple[float, float], ...]
     voice: float
     language: str | None
     words: bool
@@ -188,7 +190,7 @@ def _note_frames(request: WindowRequest) -> int:
 def _words(model: Model, one: _Decoded, times: TokenTimes) -> tuple[Word, ...]:
     bounds = [(stretch.start_s, stretch.end_s) for stretch in one.stretches for _ in stretch.tokens]
     words = group_words(model.vocabulary.pieces(one.tokens), spaces=has_spaces(one.output.language))
-    return time_words(words, times, bounds=bounds)
+    return leave_pauses(time_words(words, times, bounds=bounds), one.request.pauses)
 
 
 def _result(model: Model, one: _Decoded, words: tuple[Word, ...], times: StageTimes) -> WindowResult:

@@ -1,7 +1,7 @@
 """Makes words with times out of tokens and the decoder's alignment."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vocafuse_server.transcription.engine import Word
 
@@ -105,3 +105,27 @@ def time_words(
             result.append(Word(text, round(start_s, 3), round(end_s, 3), min(1.0, probability)))
         first, earliest_s = last, end_s
     return tuple(result)
+
+
+def leave_pauses(words: Iterable[Word], pauses: Sequence[tuple[float, float]]) -> tuple[Word, ...]:
+    """Words whose times keep out of pauses: the attention goes over to the next word anywhere in them.
+
+    Args:
+        words: In order.
+        pauses: From when to when nobody speaks, in order.
+    """
+    return tuple(_outside(word, pauses) for word in words)
+
+
+def _outside(word: Word, pauses: Sequence[tuple[float, float]]) -> Word:
+    """A word that reaches over a pause is where more of it is; one within the pause comes after it."""
+    start_s, end_s = word.start_s, word.end_s
+    for pause_start_s, pause_end_s in pauses:
+        if end_s <= pause_start_s or start_s >= pause_end_s:
+            continue
+        if pause_start_s - start_s > max(0.0, end_s - pause_end_s):
+            end_s = pause_start_s
+        else:
+            start_s = pause_end_s
+            end_s = max(start_s, end_s)
+    return replace(word, start_s=round(start_s, 3), end_s=round(end_s, 3))

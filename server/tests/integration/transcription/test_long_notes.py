@@ -66,9 +66,23 @@ async def test_nothing_is_lost_or_doubled_in_minutes_of_known_words(
     # Clip by clip: what is lost or doubled at a seam makes a clip too short or too long.
     lengths = [len(text.split()) - len(one.split()) for text, one in zip(heard, by_itself, strict=True)]
     assert max(map(abs, lengths)) <= 2
+    loud = {name: loud_s(await decode(name)) for name in CLIPS}
+    off = edges_off(result, spans, [loud[name] for name in names])
+    assert np.median(np.abs(off), axis=0) == pytest.approx([0.0, 0.0], abs=WITHIN_S)
     points = [point for word in result.words for point in (word.start_s, word.end_s)]
     assert points == sorted(points)
     assert 0 <= points[0] < points[-1] <= result.duration_s
+
+
+def edges_off(
+    result: Transcription, spans: list[tuple[float, float]], loud: list[tuple[float, float]]
+) -> list[tuple[float, float]]:
+    """How far the first and the last word of each clip are from where it begins and ends to be loud."""
+    off: list[tuple[float, float]] = []
+    for (start_s, end_s), (begins_s, ends_s) in zip(spans, loud, strict=True):
+        inside = [word for word in result.words if start_s <= (word.start_s + word.end_s) / 2 < end_s]
+        off.append((inside[0].start_s - start_s - begins_s, inside[-1].end_s - start_s - ends_s))
+    return off
 
 
 async def test_a_note_begins_with_its_first_word(engine: AdaptiveWhisper, decode: Decode) -> None:
@@ -76,15 +90,16 @@ async def test_a_note_begins_with_its_first_word(engine: AdaptiveWhisper, decode
     for name in CLIPS:
         audio = await decode(name)
         result = await engine.transcribe(audio, TranscribeOptions())
-        off.append(abs(result.words[0].start_s - first_loud_s(audio)))
+        off.append(abs(result.words[0].start_s - loud_s(audio)[0]))
     assert np.median(off) < WITHIN_S
 
 
-def first_loud_s(audio: Samples) -> float:
-    """When a clip first comes within 30 dB of its loudest 20 ms."""
+def loud_s(audio: Samples) -> tuple[float, float]:
+    """Between which times a clip comes within 30 dB of its loudest 20 ms."""
     step = SAMPLE_RATE // 50
     power = np.square(audio[: len(audio) // step * step].reshape(-1, step)).mean(axis=1)
-    return float(np.flatnonzero(power > power.max() / 1000)[0]) / 50
+    loud = np.flatnonzero(power > power.max() / 1000)
+    return float(loud[0]) / 50, float(loud[-1] + 1) / 50
 
 
 async def test_seven_others_in_flight_change_nothing(engine: AdaptiveWhisper, decode: Decode) -> None:

@@ -1,8 +1,16 @@
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vocafuse_server.transcription.words import TokenTimes, group_words, read_alignment, time_words
+from vocafuse_server.transcription.engine import Word
+from vocafuse_server.transcription.words import (
+    TokenTimes,
+    group_words,
+    leave_pauses,
+    read_alignment,
+    time_words,
+)
 
 
 @pytest.mark.parametrize(
@@ -65,3 +73,35 @@ def test_words_are_in_order_and_within_the_note_whatever_the_alignment(
     points = [point for word in words for point in (word.start_s, word.end_s)]
     assert points == sorted(points)
     assert points[-1] <= duration_s + 0.0005  # times are rounded to the millisecond
+
+
+def spans(words: tuple[Word, ...]) -> list[tuple[float, float]]:
+    return [(word.start_s, word.end_s) for word in words]
+
+
+def test_words_keep_out_of_pauses() -> None:
+    words = [
+        Word("x", start, end, 1.0)
+        for start, end in [(0, 1.4), (1.4, 2.5), (2.5, 3.2), (3.2, 3.4), (3.4, 4.1)]
+    ]
+    assert spans(leave_pauses(words, [(1.0, 2.0), (3.0, 4.0)])) == [
+        (0, 1.0),
+        (2.0, 2.5),
+        (2.5, 3.0),
+        (4.0, 4.0),
+        (4.0, 4.1),
+    ]
+    assert leave_pauses(words, []) == tuple(words)
+
+
+@given(
+    st.lists(st.integers(0, 1000), min_size=2, max_size=20),
+    st.lists(st.integers(0, 1000), max_size=6, unique=True),
+)
+def test_words_stay_in_order_around_pauses(points: list[int], edges: list[int]) -> None:
+    times, borders = [point / 100 for point in sorted(points)], [edge / 100 for edge in sorted(edges)]
+    words = [Word("x", start, end, 1.0) for start, end in zip(times[::2], times[1::2], strict=False)]
+    pauses = list(zip(borders[::2], borders[1::2], strict=False))
+    kept = [time for span in spans(leave_pauses(words, pauses)) for time in span]
+    assert kept == sorted(kept)
+    assert all(not start < time < end for time in kept for start, end in pauses)
