@@ -31,6 +31,7 @@ from vocafuse_server.dialects.figures import DatabaseReader
 from vocafuse_server.dialects.idempotency import REPLAYED_HEADER, replay
 from vocafuse_server.dialects.rate_limit_headers import RATE_LIMIT_HEADERS, UNLIMITED, RateLimitHeaders
 from vocafuse_server.dialects.request_log import CrashAnswer, RequestLog
+from vocafuse_server.dialects.responses import declare_headers, drop_null
 from vocafuse_server.dialects.v1 import (
     account,
     api_keys,
@@ -42,7 +43,6 @@ from vocafuse_server.dialects.v1 import (
     webhooks,
 )
 from vocafuse_server.dialects.v1.examples import declare_examples
-from vocafuse_server.dialects.v1.responses import declare_headers, drop_null
 from vocafuse_server.dialects.v1.vocabulary import RECORDINGS, VOICENOTES
 from vocafuse_server.idempotency.errors import AnsweredBefore
 from vocafuse_server.storage.objects import open_objects

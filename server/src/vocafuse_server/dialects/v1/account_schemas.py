@@ -10,15 +10,9 @@ from vocafuse_server.accounts.scopes import KEY_SCOPE_NAMES
 from vocafuse_server.accounts.service import NewApiKey
 from vocafuse_server.accounts.usage import RecentUsage, Usage
 from vocafuse_server.core.database import JsonObject as JsonData
-from vocafuse_server.dialects.v1.fields import (
-    Email,
-    JsonObject,
-    Moment,
-    ShortText,
-    wire_time,
-    wire_time_or_none,
-)
-from vocafuse_server.dialects.v1.schemas import RequestBody, one_or_more
+from vocafuse_server.dialects.fields import JsonObject, RequestBody, ShortText
+from vocafuse_server.dialects.v1.fields import Email, Moment, wire_time, wire_time_or_none
+from vocafuse_server.dialects.v1.schemas import one_or_more
 
 KeyScopes = Annotated[list[str], Field(json_schema_extra=one_or_more(KEY_SCOPE_NAMES))]
 ACCOUNT_PATH = "/v1/account"

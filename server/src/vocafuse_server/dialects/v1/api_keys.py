@@ -9,6 +9,8 @@ from vocafuse_server.accounts.models import KeyStatus
 from vocafuse_server.accounts.scopes import parse_key_scopes
 from vocafuse_server.core.pages import DEFAULT_LIMIT, PageRequest
 from vocafuse_server.dialects.context import Context, Session
+from vocafuse_server.dialects.fields import PageLimit
+from vocafuse_server.dialects.ids import parse_api_key_id
 from vocafuse_server.dialects.routing import AccountReader, AccountWriter, AuthenticatedRoute
 from vocafuse_server.dialects.v1.account_schemas import (
     API_KEYS_PATH,
@@ -18,8 +20,7 @@ from vocafuse_server.dialects.v1.account_schemas import (
     api_key_body,
     api_key_created,
 )
-from vocafuse_server.dialects.v1.fields import PageLimit, PageNumber, parse_from
-from vocafuse_server.dialects.v1.ids import parse_api_key_id
+from vocafuse_server.dialects.v1.fields import PageNumber, parse_from
 from vocafuse_server.dialects.v1.pages import page_body, page_model
 from vocafuse_server.dialects.v1.responses import errors
 

@@ -10,8 +10,8 @@ from fastapi.responses import StreamingResponse
 
 from vocafuse_server.core.errors import ApiError, NotFound
 from vocafuse_server.dialects.context import Context, ReadingSession
+from vocafuse_server.dialects.ids import parse_note_id
 from vocafuse_server.dialects.routing import NoteReader
-from vocafuse_server.dialects.v1.ids import parse_note_id
 from vocafuse_server.notes import service
 from vocafuse_server.notes.filters import owner_of
 from vocafuse_server.notes.models import Note

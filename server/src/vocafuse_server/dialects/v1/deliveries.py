@@ -6,10 +6,11 @@ from fastapi import APIRouter, Query, Response
 
 from vocafuse_server.core.pages import DEFAULT_LIMIT, PageRequest
 from vocafuse_server.dialects.context import Context, Session
+from vocafuse_server.dialects.fields import PageLimit
 from vocafuse_server.dialects.idempotency import OncePerKey, replayable
+from vocafuse_server.dialects.ids import parse_delivery_id, parse_webhook_id
 from vocafuse_server.dialects.routing import AuthenticatedRoute, WebhookReader, WebhookWriter
-from vocafuse_server.dialects.v1.fields import PageLimit, PageNumber
-from vocafuse_server.dialects.v1.ids import parse_delivery_id, parse_webhook_id
+from vocafuse_server.dialects.v1.fields import PageNumber
 from vocafuse_server.dialects.v1.pages import page_body, page_model
 from vocafuse_server.dialects.v1.responses import errors
 from vocafuse_server.dialects.v1.webhook_bodies import (

@@ -1,79 +1,20 @@
-"""v1's error bodies: one handler for everything that can go wrong."""
+"""v1's error bodies."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import partial
 
 from fastapi import Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
 from vocafuse_server.accounts.errors import RateLimited
-from vocafuse_server.core.errors import (
-    ApiError,
-    InvalidField,
-    InvalidRequest,
-    MethodNotAllowed,
-    MissingField,
-    NotFound,
-)
-from vocafuse_server.core.logging import get_logger
-from vocafuse_server.dialects.routing import allowed_methods
+from vocafuse_server.core.errors import ApiError
+from vocafuse_server.dialects.errors import error_response
 from vocafuse_server.dialects.v1.vocabulary import RECORDINGS, vocabulary_of
-from vocafuse_server.notes.errors import NoteNotFound, UploadInterrupted
-
-log = get_logger(__name__)
-
-# Pydantic's kinds of error, in the words of this API; `{...}` is filled from the error's context.
-_REASONS = {
-    "string_type": "must be a string",
-    "string_unicode": "must not hold broken Unicode",
-    "string_too_short": "must have at least {min_length} character(s)",
-    "string_too_long": "must have at most {max_length} characters",
-    "int_type": "must be an integer",
-    "int_parsing": "must be an integer",
-    "int_parsing_size": "must be an integer of reasonable size",
-    "int_from_float": "must be an integer",
-    "bool_type": "must be true or false",
-    "float_type": "must be a number",
-    "finite_number": "must be a finite number",
-    "list_type": "must be a list",
-    "dict_type": "must be an object",
-    "greater_than_equal": "must be at least {ge}",
-    "less_than_equal": "must be at most {le}",
-    "literal_error": "must be one of {expected}",
-    "enum": "must be one of {expected}",
-    "model_attributes_type": "must be a JSON object",
-}
-
-
-def api_error(error: Exception) -> ApiError:
-    """What a client is told of an error that a route, FastAPI or Starlette raised."""
-    if isinstance(error, ApiError):
-        return error
-    if isinstance(error, RequestValidationError):
-        return _validation_error(error.errors())
-    if isinstance(error, ClientDisconnect):
-        return UploadInterrupted()
-    if isinstance(error, HTTPException):
-        return _http_error(error)
-    return ApiError()
+from vocafuse_server.notes.errors import NoteNotFound
 
 
 def render(request: Request, error: Exception) -> JSONResponse:
     """The response for an error."""
-    shown = api_error(error)
-    if shown.status >= 500:
-        log.warning("request failed", status=shown.status, exc_info=error)
-    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-    if shown.status == 405:
-        headers["Allow"] = ", ".join(allowed_methods(request))
-    if shown.status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    if shown.retry_after_s is not None:
-        headers["Retry-After"] = str(shown.retry_after_s)
-    return JSONResponse(_body(request, shown), status_code=shown.status, headers=headers)
+    return error_response(request, error, partial(_body, request))
 
 
 def _body(request: Request, error: ApiError) -> dict[str, object]:
@@ -90,34 +31,3 @@ def _body(request: Request, error: ApiError) -> dict[str, object]:
     }
     # Published so: the one error with a flag beside it.
     return {"success": False, "error": content} if isinstance(error, RateLimited) else {"error": content}
-
-
-def _http_error(error: HTTPException) -> ApiError:
-    if isinstance(error.__cause__, ApiError):
-        return error.__cause__  # Raised while FastAPI was reading the body.
-    if isinstance(error.__cause__, ClientDisconnect):
-        return UploadInterrupted()
-    if error.status_code == 404:
-        return NotFound()
-    if error.status_code == 405:
-        return MethodNotAllowed()
-    return InvalidRequest(error.detail) if error.status_code < 500 else ApiError()
-
-
-def _validation_error(errors: Sequence[Mapping[str, Any]]) -> ApiError:
-    """The first thing that is wrong with a request's fields."""
-    first = errors[0]
-    kind, location = str(first["type"]), [str(part) for part in first["loc"]]
-    if kind == "json_invalid":
-        return InvalidRequest("The body is not valid JSON.")
-    where = {"body": "request body", "query": "query string", "header": "headers"}.get(location[0], "request")
-    field = ".".join(location[1:])
-    if not field:
-        return InvalidRequest("The body must be a JSON object with the content type application/json.")
-    if kind == "missing":
-        return MissingField(field, where=where)
-    reason = _REASONS.get(kind)
-    if reason is None:
-        text = str(first["msg"]).removeprefix("Value error, ")
-        return InvalidField(field, text[:1].lower() + text[1:], value=first.get("input"))
-    return InvalidField(field, reason.format(**first.get("ctx", {})), value=first.get("input"))

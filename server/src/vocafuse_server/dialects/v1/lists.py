@@ -9,15 +9,9 @@ from fastapi import Depends, Query, Request
 from vocafuse_server.core.errors import InvalidField
 from vocafuse_server.core.pages import DEFAULT_LIMIT, PageRequest
 from vocafuse_server.dialects.context import Context, Session
+from vocafuse_server.dialects.fields import PageLimit, ShortText
 from vocafuse_server.dialects.routing import NoteReader
-from vocafuse_server.dialects.v1.fields import (
-    Moment,
-    PageLimit,
-    PageNumber,
-    ShortText,
-    parse_before,
-    parse_from,
-)
+from vocafuse_server.dialects.v1.fields import Moment, PageNumber, parse_before, parse_from
 from vocafuse_server.dialects.v1.pages import page_body
 from vocafuse_server.dialects.v1.schemas import note_body
 from vocafuse_server.dialects.v1.vocabulary import Spelling

@@ -12,11 +12,12 @@ from starlette.datastructures import FormData, UploadFile
 
 from vocafuse_server.core.errors import InvalidField, MissingField
 from vocafuse_server.dialects.context import Context, Session
+from vocafuse_server.dialects.fields import RequestBody, ShortText
 from vocafuse_server.dialects.idempotency import OncePerKey, digest_of
 from vocafuse_server.dialects.routing import NoteWriter
-from vocafuse_server.dialects.v1.fields import Language, ShortText
-from vocafuse_server.dialects.v1.schemas import NoteDetail, RequestBody, note_detail
-from vocafuse_server.dialects.v1.upload_details import extension_of, upload_source
+from vocafuse_server.dialects.upload_details import extension_of, upload_source
+from vocafuse_server.dialects.v1.fields import Language
+from vocafuse_server.dialects.v1.schemas import NoteDetail, note_detail
 from vocafuse_server.dialects.v1.vocabulary import Spelling
 from vocafuse_server.notes import service
 from vocafuse_server.notes.intake import received_audio

@@ -5,9 +5,9 @@ from fastapi.responses import StreamingResponse
 
 from vocafuse_server.dialects.context import Context, ReadingSession, Session
 from vocafuse_server.dialects.idempotency import replayable
+from vocafuse_server.dialects.ids import parse_note_id
 from vocafuse_server.dialects.routing import AuthenticatedRoute, NoteReader, NoteWriter, UploadRoute
 from vocafuse_server.dialects.v1.audio import AUDIO_PARAMETERS, AUDIO_RESPONSES, get_audio
-from vocafuse_server.dialects.v1.ids import parse_note_id
 from vocafuse_server.dialects.v1.lists import TAG_FILTERS, list_notes
 from vocafuse_server.dialects.v1.multipart import UPLOAD_FORM, upload_in_one_step
 from vocafuse_server.dialects.v1.pages import page_model

@@ -15,23 +15,11 @@ from pydantic import (
 
 from vocafuse_server.accounts.scopes import TOKEN_SCOPE_NAMES
 from vocafuse_server.core.database import JsonObject as JsonData
-from vocafuse_server.dialects.v1.fields import (
-    ExpiresIn,
-    JsonObject,
-    Language,
-    ShortText,
-    wire_time,
-    wire_time_or_none,
-)
+from vocafuse_server.dialects.fields import JsonObject, RequestBody, ShortText
+from vocafuse_server.dialects.v1.fields import ExpiresIn, Language, wire_time, wire_time_or_none
 from vocafuse_server.dialects.v1.vocabulary import Vocabulary
 from vocafuse_server.notes.models import Note, NoteStatus, TranscriptionRow
 from vocafuse_server.transcription.languages import language_name
-
-
-class RequestBody(BaseModel):
-    """Unknown fields are ignored, since real clients send extra ones; wrong types are refused."""
-
-    model_config = ConfigDict(strict=True, extra="ignore")
 
 
 def one_or_more(names: Iterable[str]) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from fastapi import Query, Response
 
 from vocafuse_server.dialects.context import Context, ReadingSession, Session
 from vocafuse_server.dialects.idempotency import OncePerKey
+from vocafuse_server.dialects.ids import parse_note_id
 from vocafuse_server.dialects.routing import NoteReader, NoteWriter
-from vocafuse_server.dialects.v1.ids import parse_note_id
 from vocafuse_server.dialects.v1.schemas import (
     NoteDetail,
     TranscribeRequest,

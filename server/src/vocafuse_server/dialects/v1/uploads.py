@@ -12,11 +12,11 @@ from vocafuse_server.core.errors import PayloadTooLarge
 from vocafuse_server.core.ids import NoteId
 from vocafuse_server.dialects.context import AppContext, Context, Session
 from vocafuse_server.dialects.idempotency import OncePerKey, replayable
+from vocafuse_server.dialects.ids import parse_note_id
 from vocafuse_server.dialects.routing import AuthenticatedRoute, NoteWriter
-from vocafuse_server.dialects.v1.ids import parse_note_id
+from vocafuse_server.dialects.upload_details import extension_of, public_base, upload_source
 from vocafuse_server.dialects.v1.responses import errors
 from vocafuse_server.dialects.v1.schemas import UploadRequest, UploadResponse
-from vocafuse_server.dialects.v1.upload_details import extension_of, upload_source
 from vocafuse_server.dialects.v1.vocabulary import VOICENOTES
 from vocafuse_server.notes import service
 from vocafuse_server.notes.errors import UploadInterrupted
@@ -104,11 +104,6 @@ async def put_audio(
     except ClientDisconnect as error:
         raise UploadInterrupted from error
     return Response(status_code=200)
-
-
-def public_base(request: Request, context: AppContext) -> str:
-    """Where clients reach this server, without a trailing slash."""
-    return (context.settings.public_url or str(request.base_url)).rstrip("/")
 
 
 def _new_note(body: UploadRequest, request: Request, caller: Caller) -> service.NewNote:

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from vocafuse_server.dialects.v1.fields import ShortText, wire_time, wire_time_or_none
-from vocafuse_server.dialects.v1.schemas import RequestBody, one_or_more
+from vocafuse_server.dialects.fields import RequestBody, ShortText
+from vocafuse_server.dialects.v1.fields import wire_time, wire_time_or_none
+from vocafuse_server.dialects.v1.schemas import one_or_more
 from vocafuse_server.webhooks.events import EVENT_NAMES
 from vocafuse_server.webhooks.models import Delivery, Webhook, WebhookStatus
 from vocafuse_server.webhooks.service import MAX_URL_LENGTH

@@ -1,4 +1,4 @@
-"""Ids in v1's paths."""
+"""Ids in paths."""
 
 from vocafuse_server.core.ids import ApiKeyId, DeliveryId, NoteId, WebhookId, parse_uuid
 

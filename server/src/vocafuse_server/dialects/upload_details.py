@@ -1,10 +1,11 @@
-"""What both ways of uploading find out about an upload from its request."""
+"""What all ways of bringing audio find out about it from its request."""
 
 import re
 
 from fastapi import Request
 
 from vocafuse_server.accounts.callers import Caller
+from vocafuse_server.dialects.context import AppContext
 from vocafuse_server.notes.models import UploadSource
 
 SDK_USER_AGENT = "vocafuse-python/"
@@ -17,6 +18,11 @@ def extension_of(file_name: str, audio_format: str | None = None) -> str:
         if _EXTENSION.fullmatch(candidate.lower()):
             return candidate.lower()
     return "audio"
+
+
+def public_base(request: Request, context: AppContext) -> str:
+    """Where clients reach this server, without a trailing slash."""
+    return (context.settings.public_url or str(request.base_url)).rstrip("/")
 
 
 def upload_source(caller: Caller, request: Request) -> UploadSource:
