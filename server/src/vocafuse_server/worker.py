@@ -122,7 +122,14 @@ async def _contexts(settings: Settings, database_url: str) -> AsyncGenerator[Job
                 metrics=metrics,
                 disable_after=timedelta(days=settings.webhook_disable_after_days),
             ),
-            maintenance=MaintenanceContext(database, timedelta(days=settings.webhook_log_days)),
+            maintenance=MaintenanceContext(
+                database,
+                queue,
+                delivery_log_kept=timedelta(days=settings.webhook_log_days),
+                deleted_notes_kept=(
+                    None if settings.retention_days is None else timedelta(days=settings.retention_days)
+                ),
+            ),
         )
 
 

@@ -2,17 +2,19 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from vocafuse_server.accounts import models as account_models
 from vocafuse_server.core.database import Base, sqlalchemy_url
 from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
+from vocafuse_server.core.ids import new_uuid
 from vocafuse_server.idempotency import models as idempotency_models
 from vocafuse_server.notes import models as note_models
-from vocafuse_server.schema import migrate
+from vocafuse_server.schema import alembic_config, migrate
 from vocafuse_server.webhooks import models as webhook_models
 
 
@@ -36,6 +38,35 @@ def test_migrating_at_once_from_many_processes_works(cluster: EmbeddedPostgres) 
     cluster.ensure_database("race")
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(migrate, [cluster.url("race")] * 4))
+
+
+def test_older_notes_get_titles_and_stay_counted(cluster: EmbeddedPostgres) -> None:
+    cluster.ensure_database("older")
+    engine = create_engine(sqlalchemy_url(cluster.url("older")), poolclass=NullPool)
+    with engine.begin() as connection:
+        config = alembic_config(connection)
+        command.upgrade(config, "0005")
+        connection.execute(text(_OLDER_NOTE), {"id": new_uuid()})
+        counts = connection.execute(text(_COUNTS)).all()
+        command.upgrade(config, "head")
+        assert connection.scalar(text("SELECT title FROM notes")) == "Voice Note 2025-10-06 17:33:31"
+        assert connection.execute(text(_COUNTS)).all() == counts
+        connection.execute(text("UPDATE notes SET deleted_at = now()"))
+        assert connection.execute(text(_COUNTS)).all() == [(0,)]
+        command.downgrade(config, "0005")  # what is deleted can't be told from what isn't, so it goes
+        assert connection.execute(text("SELECT * FROM notes")).all() == []
+        command.upgrade(config, "head")
+    engine.dispose()
+
+
+_OLDER_NOTE = """
+WITH tenant AS (
+  INSERT INTO tenants (id, name, plan, created_at, updated_at) VALUES (:id, 'T', 'pro', now(), now())
+)
+INSERT INTO notes (id, tenant_id, status, original_filename, audio_key, upload_source, created_at, updated_at)
+VALUES (:id, :id, 'transcribed', 'a.wav', 'a', 'api', '2025-10-06 17:33:31.9Z', now())
+"""
+_COUNTS = "SELECT sum(n) FROM note_count_changes"
 
 
 def _is_ours(name: str | None, kind: str, parents: object) -> bool:

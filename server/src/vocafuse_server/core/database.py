@@ -19,7 +19,15 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from sqlalchemy.types import TypeEngine
 
 from vocafuse_server.core.errors import ServiceUnavailable
-from vocafuse_server.core.ids import ApiKeyId, DeliveryId, NoteId, TenantId, TranscriptionId, WebhookId
+from vocafuse_server.core.ids import (
+    ApiKeyId,
+    DeliveryId,
+    NoteId,
+    TenantId,
+    TranscriptionId,
+    WebhookId,
+    WorkspaceId,
+)
 
 JsonObject = dict[str, Any]
 
@@ -51,7 +59,7 @@ class Base(DeclarativeBase):
         list[str]: ARRAY(Text),
         **{
             id_type: Uuid()
-            for id_type in (TenantId, ApiKeyId, NoteId, TranscriptionId, WebhookId, DeliveryId)
+            for id_type in (TenantId, ApiKeyId, NoteId, TranscriptionId, WebhookId, DeliveryId, WorkspaceId)
         },
     }
 

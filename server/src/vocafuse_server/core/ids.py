@@ -11,6 +11,7 @@ NoteId = NewType("NoteId", UUID)
 TranscriptionId = NewType("TranscriptionId", UUID)
 WebhookId = NewType("WebhookId", UUID)
 DeliveryId = NewType("DeliveryId", UUID)
+WorkspaceId = NewType("WorkspaceId", UUID)
 
 
 def new_uuid() -> UUID:

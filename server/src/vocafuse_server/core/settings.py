@@ -198,6 +198,13 @@ class Settings(BaseSettings):
         gt=0,
         description="How long a delivery and its attempts are kept once it has ended, in days.",
     )
+    retention_days: float | None = Field(
+        default=None,
+        gt=0,
+        le=36_500,
+        description="How long a voice note that was deleted through v2 is kept, in days; then it is removed"
+        " for good. Unset: kept.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log line written."
     )

@@ -1,12 +1,14 @@
 """What is done every hour: forgetting what has had its time."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from vocafuse_server.core.clock import Clock, utc_now
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.logging import get_logger
+from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.idempotency import service as idempotency
+from vocafuse_server.notes import retention
 from vocafuse_server.webhooks.queries import delete_ended_deliveries
 
 log = get_logger(__name__)
@@ -17,14 +19,31 @@ class MaintenanceContext:
     """What maintenance works with."""
 
     database: Database
+    queue: JobQueue
     delivery_log_kept: timedelta
+    deleted_notes_kept: timedelta | None = None
     clock: Clock = utc_now
 
 
 async def run_deletion(context: MaintenanceContext) -> None:
-    """Delete the idempotency keys and the deliveries that are no longer kept."""
+    """Delete the idempotency keys, the deliveries and the deleted notes that are no longer kept."""
     now = context.clock()
     async with context.database.transaction() as session:
         keys = await idempotency.delete_expired(session, now=now)
         deliveries = await delete_ended_deliveries(session, ended_until=now - context.delivery_log_kept)
-    log.info("expired rows deleted", idempotency_keys=keys, webhook_deliveries=deliveries)
+    notes = await _purge_notes(context, now)
+    log.info("expired rows deleted", idempotency_keys=keys, webhook_deliveries=deliveries, notes=notes)
+
+
+async def _purge_notes(context: MaintenanceContext, now: datetime) -> int:
+    if context.deleted_notes_kept is None:
+        return 0
+    purged = 0
+    while True:
+        async with context.database.transaction() as session:
+            some = await retention.purge(
+                session, context.queue, deleted_until=now - context.deleted_notes_kept
+            )
+        purged += some
+        if some < retention.PURGED_AT_ONCE:
+            return purged

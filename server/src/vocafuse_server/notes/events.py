@@ -1,24 +1,43 @@
 """What webhooks are told of a note: the payloads, in both spellings."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.notes.models import Note, NoteStatus, TranscriptionRow
 from vocafuse_server.webhooks.events import EventKind, Noun
+from vocafuse_server.webhooks.outbox import announce
 
 # What the wire calls a status here; documents show `completed` for a transcribed note.
 _STATUS = {NoteStatus.TRANSCRIBED: "completed"}
 
 
-def note_payloads(
-    note: Note, kind: EventKind, *, transcription: TranscriptionRow | None = None
-) -> dict[Noun, Mapping[str, object]]:
-    """The payload of an event about a note under each noun, without the event's name and time."""
-    return {noun: _payload(note, kind, noun, transcription) for noun in Noun}
+async def announce_note(
+    session: AsyncSession,
+    queue: JobQueue,
+    note: Note,
+    kind: EventKind,
+    *,
+    now: datetime,
+    transcription: TranscriptionRow | None = None,
+) -> None:
+    """Tell all who want to know what has happened to a note, in the session's transaction."""
+    await announce(
+        session,
+        queue,
+        tenant_id=note.tenant_id,
+        note_id=note.id,
+        kind=kind,
+        payloads={noun: _payload(note, kind, noun, transcription) for noun in Noun},
+        now=now,
+    )
 
 
 def _payload(
     note: Note, kind: EventKind, noun: Noun, transcription: TranscriptionRow | None
-) -> dict[str, object]:
+) -> Mapping[str, object]:
     body: dict[str, object] = {
         "id": str(note.id),
         "identity": note.identity,

@@ -1,11 +1,11 @@
 """Which notes are asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from vocafuse_server.accounts.callers import Caller
-from vocafuse_server.core.ids import TenantId
+from vocafuse_server.core.ids import TenantId, WorkspaceId
 from vocafuse_server.notes.models import NoteStatus
 
 
@@ -39,11 +39,18 @@ class NoteFilter:
     """Narrows a list; a note is in it when all of this is true of it.
 
     Attributes:
-        tags: Tags that it has, with exactly these values.
+        tags: Custom tags that it has, with exactly these values.
         words: Words that its transcription holds, in any case and order.
+        title_part: Text that its title holds, in any case.
+        plain_tags: Plain tags that it has, all of them.
+        waiting: Whether notes are listed too that nobody has asked to transcribe yet.
     """
 
     status: NoteStatus | None = None
     created: TimeRange = TimeRange()
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     words: str | None = None
+    title_part: str | None = None
+    plain_tags: Collection[str] = ()
+    workspace_id: WorkspaceId | None = None
+    waiting: bool = False

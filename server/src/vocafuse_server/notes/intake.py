@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from vocafuse_server.audio.containers import SNIFF_BYTES, Container, sniff
 from vocafuse_server.core.errors import PayloadTooLarge, UnsupportedAudioError
+from vocafuse_server.notes.models import Note
 from vocafuse_server.storage.objects import Objects
 
 
@@ -33,8 +34,29 @@ async def received_audio(
     key = f"incoming/{uuid4()}"
     stream = _CheckedStream(chunks, max_bytes)
     await objects.write(key, aiter(stream))
-    try:
+    async with _kept_if_used(objects, key):
         yield ArrivedAudio(key, stream.container(), stream.size_bytes)
+
+
+@asynccontextmanager
+async def copied_audio(objects: Objects, source: Note) -> AsyncGenerator[ArrivedAudio]:
+    """Copy the audio of a note for the block to make it another note's; if the block fails, it is removed.
+
+    Raises:
+        FileNotFoundError: The note has none, or has been deleted meanwhile.
+    """
+    if source.audio_format is None or source.file_size_bytes is None:
+        raise FileNotFoundError(source.audio_key)
+    key = f"incoming/{uuid4()}"
+    await objects.copy(source.audio_key, key)
+    async with _kept_if_used(objects, key):
+        yield ArrivedAudio(key, Container(source.audio_format), source.file_size_bytes)
+
+
+@asynccontextmanager
+async def _kept_if_used(objects: Objects, key: str) -> AsyncGenerator[None]:
+    try:
+        yield
     except BaseException:
         await objects.delete(key)
         raise

@@ -4,6 +4,7 @@ Notes of a tenant, of one of its users, or with one tag, of whatever status and 
 `note_counts` and read in the order of an index. Lists narrowed further are counted note by note.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -12,10 +13,12 @@ from sqlalchemy import (
     Date,
     Select,
     Subquery,
+    and_,
     cast,
     delete,
     func,
     literal,
+    or_,
     select,
     text,
     union_all,
@@ -42,25 +45,44 @@ from vocafuse_server.notes.page_slices import DayCount, slice_of, span_of
 async def list_notes(
     session: AsyncSession, owner: Owner, wanted: NoteFilter, page: PageRequest
 ) -> Page[Note]:
-    """One page of the notes whose audio has arrived, newest first, and how many there are.
+    """One page of the notes that are wanted, newest first, and how many there are.
 
     It must be the first that its session does: page and total are of one moment.
     """
+    notes, total = await find_notes(session, owner, wanted, offset=page.offset, limit=page.limit)
+    return Page(notes, page, total)
+
+
+async def find_notes(
+    session: AsyncSession, owner: Owner, wanted: NoteFilter, *, offset: int, limit: int
+) -> tuple[Sequence[Note], int]:
+    """The notes that are wanted from a place in their list on, and how many there are; see `list_notes`."""
     await see_one_moment(session)
+    if _is_counted(owner, wanted):
+        return await _count_off(session, owner, wanted, offset=offset, limit=limit)
+    return await _count_and_read(session, owner, wanted, offset=offset, limit=limit)
+
+
+def _is_counted(owner: Owner, wanted: NoteFilter) -> bool:
+    """Whether it is known how many notes each day has."""
     facets = len(wanted.tags) + (owner.identity is not None)
-    if facets > 1 or wanted.words is not None:
-        return await _count_and_read(session, owner, wanted, page)
-    days, total = await _days_of_page(session, owner, wanted, page)
+    looked_for = (wanted.words, wanted.title_part, wanted.workspace_id)
+    return facets <= 1 and not wanted.plain_tags and all(one is None for one in looked_for)
+
+
+async def _count_off(
+    session: AsyncSession, owner: Owner, wanted: NoteFilter, *, offset: int, limit: int
+) -> tuple[Sequence[Note], int]:
+    days, total = await _days_of_page(session, owner, wanted, offset=offset, limit=limit)
     if not days:
-        return Page([], page, total)
-    part = slice_of(days, offset=page.offset, limit=page.limit, created=wanted.created)
+        return [], total
+    part = slice_of(days, offset=offset, limit=limit, created=wanted.created)
     entries = _entries(owner, wanted, part.created)
     order = (entries.c.created_at, entries.c.id)
     if part.newest_first:
         order = (order[0].desc(), order[1].desc())
-    return await _read(
-        session, select(entries.c.id).order_by(*order).offset(part.skip).limit(part.take), page, total
-    )
+    places = select(entries.c.id).order_by(*order).offset(part.skip).limit(part.take)
+    return await _read(session, places), total
 
 
 async def fold_note_counts(session: AsyncSession) -> None:
@@ -78,7 +100,7 @@ async def fold_note_counts(session: AsyncSession) -> None:
 
 
 async def _days_of_page(
-    session: AsyncSession, owner: Owner, wanted: NoteFilter, page: PageRequest
+    session: AsyncSession, owner: Owner, wanted: NoteFilter, *, offset: int, limit: int
 ) -> tuple[list[DayCount], int]:
     """The days that have notes on the page, newest first, and how many notes all days have."""
     counts = _counts(owner, wanted)
@@ -97,15 +119,15 @@ async def _days_of_page(
         )
         .where(
             places.c.n > 0,
-            places.c.upto > page.offset,
-            places.c.upto - places.c.n < page.offset + page.limit,
+            places.c.upto > offset,
+            places.c.upto - places.c.n < offset + limit,
         )
         .order_by(places.c.day.desc())
     )
     found = rows.all()
     if found:
         return [DayCount(row.day, row.upto - row.notes, row.upto) for row in found], found[0].total
-    if page.offset == 0:
+    if offset == 0:
         return [], 0
     # Past the end, where no day tells the total.
     return [], await session.scalar(select(_bigint(func.sum(counts.c.n)))) or 0
@@ -157,6 +179,7 @@ def _entries(owner: Owner, wanted: NoteFilter, created: TimeRange) -> Subquery:
                 table.c.tenant_id == owner.tenant_id,
                 table.c.status == status,
                 *conditions,
+                *([] if wanted.tags else _found_by_lists(status)),
                 *_in_range(table.c.created_at, created),
             )
             for status in _statuses(wanted)
@@ -165,11 +188,12 @@ def _entries(owner: Owner, wanted: NoteFilter, created: TimeRange) -> Subquery:
 
 
 async def _count_and_read(
-    session: AsyncSession, owner: Owner, wanted: NoteFilter, page: PageRequest
-) -> Page[Note]:
+    session: AsyncSession, owner: Owner, wanted: NoteFilter, *, offset: int, limit: int
+) -> tuple[Sequence[Note], int]:
     conditions = [
         Note.tenant_id == owner.tenant_id,
-        Note.status.in_(_statuses(wanted)),
+        or_(*(and_(Note.status == status, *_found_by_lists(status)) for status in _statuses(wanted))),
+        *_narrowed(wanted),
         *_in_range(Note.__table__.c.created_at, wanted.created),
         *(Note.id.in_(_tagged(owner, key, value)) for key, value in wanted.tags.items()),
     ]
@@ -179,7 +203,20 @@ async def _count_and_read(
         conditions.append(Note.id.in_(_saying(owner, wanted.words)))
     total = await session.scalar(select(func.count()).select_from(Note).where(*conditions)) or 0
     places = select(Note.id).where(*conditions).order_by(Note.created_at.desc(), Note.id.desc())
-    return await _read(session, places.offset(page.offset).limit(page.limit), page, total)
+    return await _read(session, places.offset(offset).limit(limit)), total
+
+
+def _narrowed(wanted: NoteFilter) -> list[ColumnElement[bool]]:
+    """What a note's own fields must be like."""
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.title_part is not None:
+        conditions.append(Note.title.icontains(wanted.title_part, autoescape=True))
+    if wanted.plain_tags:
+        # The first is what the index is about.
+        conditions += [Note.tags != text("'{}'"), Note.tags.contains(list(wanted.plain_tags))]
+    if wanted.workspace_id is not None:
+        conditions.append(Note.workspace_id == wanted.workspace_id)
+    return conditions
 
 
 def _tagged(owner: Owner, key: str, value: str) -> Select[Any]:
@@ -199,17 +236,26 @@ def _saying(owner: Owner, words: str) -> Select[NoteId]:
     )
 
 
-async def _read(session: AsyncSession, places: Select[Any], page: PageRequest, total: int) -> Page[Note]:
+async def _read(session: AsyncSession, places: Select[Any]) -> Sequence[Note]:
     """The notes at these places of the list, which were looked up without reading the notes before them."""
     found = places.subquery()
     rows = await session.scalars(
         select(Note).join(found, found.c.id == Note.id).order_by(Note.created_at.desc(), Note.id.desc())
     )
-    return Page(rows.all(), page, total)
+    return rows.all()
 
 
 def _statuses(wanted: NoteFilter) -> tuple[NoteStatus, ...]:
-    return LISTED if wanted.status is None else (wanted.status,)
+    if wanted.status is not None:
+        return (wanted.status,)
+    return tuple(NoteStatus) if wanted.waiting else LISTED
+
+
+def _found_by_lists(status: NoteStatus) -> list[ColumnElement[bool]]:
+    """That a note with this status is in lists, as the triggers see it."""
+    is_kept = Note.deleted_at.is_(None)
+    # What waits for a client's upload is no note yet.
+    return [is_kept, Note.source_url.is_not(None)] if status is NoteStatus.CREATED else [is_kept]
 
 
 def _in_range(created_at: ColumnElement[Any], wanted: TimeRange) -> list[ColumnElement[bool]]:

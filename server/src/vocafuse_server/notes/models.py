@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vocafuse_server.core.database import Base, JsonObject
-from vocafuse_server.core.ids import NoteId, TenantId, TranscriptionId
+from vocafuse_server.core.ids import NoteId, TenantId, TranscriptionId, WorkspaceId
 
 
 class NoteStatus(StrEnum):
@@ -33,6 +33,11 @@ class UploadSource(StrEnum):
     RECORDER = "recorder"
     SDK = "sdk"
     API = "api"
+    URL = "url"
+
+
+# A title for rows that are written without one.
+_TITLE_NOW = "'Voice Note ' || to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
 
 
 class Note(Base):
@@ -40,25 +45,44 @@ class Note(Base):
 
     __tablename__ = "notes"
     __table_args__ = (
-        # Newest first, for each status by itself: a list without a status merges three such orders.
-        Index("ix_notes_listed", "tenant_id", "status", "created_at", "id"),
+        # Newest first, for each status by itself: a list without a status merges several such orders.
+        Index(
+            "ix_notes_listed",
+            *("tenant_id", "status", "created_at", "id"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
         Index(
             "ix_notes_listed_by_identity",
             *("tenant_id", "identity", "status", "created_at", "id"),
-            postgresql_where=text("identity IS NOT NULL"),
+            postgresql_where=text("identity IS NOT NULL AND deleted_at IS NULL"),
         ),
+        Index(
+            "ix_notes_listed_by_workspace",
+            *("tenant_id", "workspace_id", "created_at", "id"),
+            postgresql_where=text("workspace_id IS NOT NULL AND deleted_at IS NULL"),
+        ),
+        Index("ix_notes_tags", "tags", postgresql_using="gin", postgresql_where=text("tags <> '{}'")),
+        Index("ix_notes_deleted", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
     )
 
     id: Mapped[NoteId] = mapped_column(primary_key=True)
     tenant_id: Mapped[TenantId] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
     identity: Mapped[str | None]
     status: Mapped[NoteStatus]
+    title: Mapped[str] = mapped_column(server_default=text(_TITLE_NOW))
     original_filename: Mapped[str]
+    source_url: Mapped[str | None]
+    """Where its audio comes from, as the client said; None if the client sends the audio itself."""
+    mime_type: Mapped[str | None]
+    """As the client said; what the audio really is, its bytes decide."""
     audio_key: Mapped[str]
     file_size_bytes: Mapped[int | None]
     audio_format: Mapped[str | None]
     audio_codec: Mapped[str | None]
     duration_seconds: Mapped[float | None]
+    """As measured; None until then."""
+    declared_duration_seconds: Mapped[float | None]
+    """As the client said."""
     sample_rate: Mapped[int | None]
     channels: Mapped[int | None]
     bit_rate: Mapped[int | None] = mapped_column(BigInteger)
@@ -68,6 +92,10 @@ class Note(Base):
     """Which transcription of the note this is or was; only the run with this number can end it."""
     custom_tags: Mapped[JsonObject | None] = mapped_column(JSONB(none_as_null=True))
     sdk_metadata: Mapped[JsonObject | None] = mapped_column(JSONB(none_as_null=True))
+    tags: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    """Plain tags, which have nothing to do with custom ones."""
+    free_metadata: Mapped[JsonObject] = mapped_column("metadata", server_default=text("'{}'::jsonb"))
+    workspace_id: Mapped[WorkspaceId | None]
     upload_source: Mapped[UploadSource]
     client_ip: Mapped[str | None]
     user_agent: Mapped[str | None]
@@ -76,6 +104,8 @@ class Note(Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     processed_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+    """Since when the note is in no list and can't be found; its data stays until it is purged."""
 
 
 class TranscriptionRow(Base):
@@ -105,7 +135,7 @@ class TranscriptionRow(Base):
 
 # What lists and their totals are read from besides the notes themselves. Triggers on `notes` keep these three
 # tables, in the transaction that changes the notes (migration 0004); nothing else writes to them but the fold
-# in `list_queries.py`. Only listed notes count.
+# in `list_queries.py`. Notes that are deleted or wait for a client's upload are in no list and don't count.
 #
 # A facet is what can be counted at once: '' for all of a tenant's notes, 'user:<identity>',
 # 'tag:<key>=<value>'.

@@ -1,5 +1,6 @@
 """SQL of notes. Each legal step of a note's life is one statement that checks where it stood."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, delete, func, literal, or_, select, update
@@ -32,7 +33,9 @@ async def stored_audio_bytes(session: AsyncSession) -> int:
 async def lock_created_note(session: AsyncSession, note_id: NoteId) -> Note | None:
     """A note still waiting for its audio, locked against another upload's end; None if there is none."""
     return await session.scalar(
-        select(Note).where(Note.id == note_id, Note.status == NoteStatus.CREATED).with_for_update()
+        select(Note)
+        .where(Note.id == note_id, Note.status == NoteStatus.CREATED, Note.deleted_at.is_(None))
+        .with_for_update()
     )
 
 
@@ -137,6 +140,59 @@ async def delete_note(session: AsyncSession, owner: Owner, note_id: NoteId) -> N
     return await session.scalar(delete(Note).where(Note.id == note_id, *_visible_to(owner)).returning(Note))
 
 
+async def put_note_away(
+    session: AsyncSession, owner: Owner, note_id: NoteId, *, now: datetime
+) -> Note | None:
+    """Let a note be found no more, but keep it; None if there was none."""
+    return await _change(session, owner, note_id, deleted_at=now, updated_at=now)
+
+
+async def change_details(
+    session: AsyncSession, owner: Owner, note_id: NoteId, details: Mapping[str, object], *, now: datetime
+) -> Note | None:
+    """Set what the client may change of a note; None if there is none."""
+    return await _change(session, owner, note_id, **details, updated_at=now)
+
+
+async def lock_unfetched_note(session: AsyncSession, note_id: NoteId) -> Note | None:
+    """A note in processing whose audio is yet to be fetched, locked against another fetch's end."""
+    return await session.scalar(
+        select(Note)
+        .where(
+            Note.id == note_id,
+            Note.status == NoteStatus.PROCESSING,
+            Note.file_size_bytes.is_(None),
+            Note.deleted_at.is_(None),
+        )
+        .with_for_update()
+    )
+
+
+async def purge_notes(
+    session: AsyncSession, *, deleted_until: datetime, limit: int
+) -> Sequence[tuple[NoteId, str]]:
+    """Remove notes for good that were deleted long ago; their ids and the keys of their audio."""
+    oldest = (
+        select(Note.id)
+        .where(Note.deleted_at <= deleted_until)
+        .order_by(Note.deleted_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    purged = await session.execute(delete(Note).where(Note.id.in_(oldest)).returning(Note.id, Note.audio_key))
+    return [(row.id, row.audio_key) for row in purged]
+
+
+async def _change(session: AsyncSession, owner: Owner, note_id: NoteId, **values: object) -> Note | None:
+    return await session.scalar(
+        update(Note)
+        .where(Note.id == note_id, *_visible_to(owner))
+        .values(**values)
+        .returning(Note)
+        .execution_options(populate_existing=True)
+    )
+
+
 async def _step(
     session: AsyncSession,
     note_id: NoteId,
@@ -147,7 +203,7 @@ async def _step(
     """The note after the step; None, and nothing done, if it didn't stand where it should."""
     return await session.scalar(
         update(Note)
-        .where(Note.id == note_id, Note.status == expected, *conditions)
+        .where(Note.id == note_id, Note.status == expected, Note.deleted_at.is_(None), *conditions)
         .values(**values)
         .returning(Note)
         .execution_options(populate_existing=True)
@@ -155,7 +211,7 @@ async def _step(
 
 
 def _visible_to(owner: Owner) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [Note.tenant_id == owner.tenant_id]
+    conditions: list[ColumnElement[bool]] = [Note.tenant_id == owner.tenant_id, Note.deleted_at.is_(None)]
     if owner.identity is not None:
         conditions.append(Note.identity == owner.identity)
     return conditions

@@ -1,14 +1,14 @@
 """What can be done with notes; each function is one transaction's worth of work."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vocafuse_server.accounts.usage import count_duration, count_note
 from vocafuse_server.core.database import JsonObject
-from vocafuse_server.core.ids import NoteId, TenantId, new_uuid
+from vocafuse_server.core.ids import NoteId, TenantId, WorkspaceId, new_uuid
 from vocafuse_server.core.queue import JobQueue, Queue, Task
 from vocafuse_server.notes import queries
 from vocafuse_server.notes.errors import (
@@ -18,19 +18,23 @@ from vocafuse_server.notes.errors import (
     TranscriptionFailed,
     TranscriptionNotReady,
 )
-from vocafuse_server.notes.events import note_payloads
+from vocafuse_server.notes.events import announce_note
 from vocafuse_server.notes.filters import Owner
 from vocafuse_server.notes.intake import ArrivedAudio
 from vocafuse_server.notes.models import Note, NoteStatus, TranscriptionRow, UploadSource
 from vocafuse_server.storage.objects import Objects
 from vocafuse_server.webhooks.events import EventKind
-from vocafuse_server.webhooks.outbox import announce
 from vocafuse_server.webhooks.queries import forget_note
 
 
 @dataclass(frozen=True, slots=True)
 class NewNote:
-    """What is known of a note before its audio is there; checked by the dialect."""
+    """What is known of a note before its audio is there; checked by the dialect.
+
+    Attributes:
+        title: None for one that says when the note was made.
+        source_url: Where its audio comes from; None if the client sends it.
+    """
 
     tenant_id: TenantId
     identity: str | None
@@ -40,23 +44,37 @@ class NewNote:
     language: str | None = None
     custom_tags: Mapping[str, str] | None = None
     sdk_metadata: JsonObject | None = None
+    title: str | None = None
+    source_url: str | None = None
+    mime_type: str | None = None
+    declared_duration_s: float | None = None
+    tags: Sequence[str] = ()
+    metadata: JsonObject = field(default_factory=JsonObject)
+    workspace_id: WorkspaceId | None = None
     client_ip: str | None = None
     user_agent: str | None = None
 
 
 async def create_note(session: AsyncSession, new: NewNote, *, now: datetime) -> Note:
-    """A note that waits for its audio, and is in no list until then."""
+    """A note that waits for its audio: for the client to send it, or to be asked to fetch it."""
     note_id = NoteId(new_uuid())
     note = Note(
         id=note_id,
         tenant_id=new.tenant_id,
         identity=new.identity,
         status=NoteStatus.CREATED,
+        title=new.title or _title_at(now),
         original_filename=new.original_filename,
+        source_url=new.source_url,
+        mime_type=new.mime_type,
         audio_key=f"{new.tenant_id}/{note_id}.{new.extension}",
         language=new.language,
         custom_tags=dict(new.custom_tags) if new.custom_tags else None,
         sdk_metadata=new.sdk_metadata,
+        declared_duration_seconds=new.declared_duration_s,
+        tags=list(new.tags),
+        free_metadata=new.metadata,
+        workspace_id=new.workspace_id,
         upload_source=new.upload_source,
         client_ip=new.client_ip,
         user_agent=new.user_agent,
@@ -66,6 +84,10 @@ async def create_note(session: AsyncSession, new: NewNote, *, now: datetime) -> 
     session.add(note)
     await session.flush()
     return note
+
+
+def _title_at(moment: datetime) -> str:
+    return f"Voice Note {moment.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S}"
 
 
 async def finish_upload(
@@ -88,8 +110,7 @@ async def finish_upload(
     """
     waiting = await queries.lock_created_note(session, note_id)
     if waiting is None:
-        if await queries.find_note_for_work(session, note_id) is None:
-            raise NoteNotFound
+        await awaiting_audio(session, note_id)
         raise AudioAlreadyUploaded
     await objects.rename(audio.key, waiting.audio_key)
     note = await queries.mark_processing(
@@ -98,9 +119,16 @@ async def finish_upload(
     if note is None:
         raise AudioAlreadyUploaded
     await _enqueue_run(session, queue, note)
-    await _announce(session, queue, note, EventKind.CREATED, now=now)
-    await count_note(session, note.tenant_id, created_at=note.created_at, size_bytes=audio.size_bytes)
+    await note_audio(session, queue, note, audio, now=now)
     return note
+
+
+async def note_audio(
+    session: AsyncSession, queue: JobQueue, note: Note, audio: ArrivedAudio, *, now: datetime
+) -> None:
+    """Announce and count a note whose audio has arrived; the last thing in its transaction."""
+    await announce_note(session, queue, note, EventKind.CREATED, now=now)
+    await count_note(session, note.tenant_id, created_at=note.created_at, size_bytes=audio.size_bytes)
 
 
 async def awaiting_audio(session: AsyncSession, note_id: NoteId) -> None:
@@ -110,7 +138,7 @@ async def awaiting_audio(session: AsyncSession, note_id: NoteId) -> None:
         AudioAlreadyUploaded, NoteNotFound: It doesn't; asked before the bytes are taken in.
     """
     note = await queries.find_note_for_work(session, note_id)
-    if note is None:
+    if note is None or note.deleted_at is not None:
         raise NoteNotFound
     if note.status is not NoteStatus.CREATED:
         raise AudioAlreadyUploaded
@@ -170,12 +198,17 @@ async def get_transcription(session: AsyncSession, owner: Owner, note_id: NoteId
     found = await queries.find_transcription(session, note.id)
     if found is not None:
         return found
+    raise_if_failed(note)
+    raise TranscriptionNotReady
+
+
+def raise_if_failed(note: Note) -> None:
+    """Raises TranscriptionFailed, with the reason, if the note has failed."""
     if note.status is NoteStatus.FAILED:
         raise TranscriptionFailed(
             f"The transcription failed: {note.failure_message}",
             details={"reason": note.failure_message, "failure_code": note.failure_code},
         )
-    raise TranscriptionNotReady
 
 
 async def delete_note(
@@ -193,8 +226,13 @@ async def delete_note(
         raise NoteNotFound
     await queue.enqueue(session, Task.DELETE_AUDIO, queue=Queue.MAINTENANCE, key=note.audio_key)
     await forget_note(session, note.id)
-    if note.status is not NoteStatus.CREATED:
-        await _announce(session, queue, note, EventKind.DELETED, now=now)
+    await announce_deletion(session, queue, note, now=now)
+
+
+async def announce_deletion(session: AsyncSession, queue: JobQueue, note: Note, *, now: datetime) -> None:
+    """Announce that a note is deleted, unless nobody has heard of it: its audio has never arrived."""
+    if note.status is not NoteStatus.CREATED or note.file_size_bytes is not None:
+        await announce_note(session, queue, note, EventKind.DELETED, now=now)
 
 
 async def record_transcription(
@@ -226,7 +264,7 @@ async def record_transcription(
             "updated_at": now,
         },
     )
-    await _announce(session, queue, note, EventKind.TRANSCRIBED, transcription=row, now=now)
+    await announce_note(session, queue, note, EventKind.TRANSCRIBED, transcription=row, now=now)
     await count_duration(
         session,
         note.tenant_id,
@@ -251,7 +289,7 @@ async def record_failure(
     note = await queries.mark_failed(session, note_id, run=run, code=code, message=message, now=now)
     if note is None:
         return False
-    await _announce(session, queue, note, EventKind.FAILED, now=now)
+    await announce_note(session, queue, note, EventKind.FAILED, now=now)
     return True
 
 
@@ -262,24 +300,4 @@ async def _enqueue_run(session: AsyncSession, queue: JobQueue, note: Note) -> No
         queue=Queue.TRANSCRIPTION,
         note_id=str(note.id),
         run=note.transcription_run,
-    )
-
-
-async def _announce(
-    session: AsyncSession,
-    queue: JobQueue,
-    note: Note,
-    kind: EventKind,
-    *,
-    now: datetime,
-    transcription: TranscriptionRow | None = None,
-) -> None:
-    await announce(
-        session,
-        queue,
-        tenant_id=note.tenant_id,
-        note_id=note.id,
-        kind=kind,
-        payloads=note_payloads(note, kind, transcription=transcription),
-        now=now,
     )

@@ -122,7 +122,12 @@ async def fail_note(
 async def _find_waiting(context: TranscribingContext, note_id: NoteId, run: int) -> Note | None:
     async with context.database.transaction() as session:
         note = await queries.find_note_for_work(session, note_id)
-    is_waiting = note and note.status is NoteStatus.PROCESSING and note.transcription_run == run
+    is_waiting = (
+        note
+        and note.status is NoteStatus.PROCESSING
+        and note.transcription_run == run
+        and note.deleted_at is None
+    )
     return note if is_waiting else None
 
 

@@ -54,6 +54,14 @@ class Objects:
         """Give an object another key, replacing what was there."""
         await obstore.rename_async(self._store, source, target)
 
+    async def copy(self, source: str, target: str) -> None:
+        """Store an object a second time, replacing what was there.
+
+        Raises:
+            FileNotFoundError: There is no such object.
+        """
+        await obstore.copy_async(self._store, source, target)
+
     async def delete(self, key: str) -> None:
         """Remove an object; one that isn't there is no error."""
         try:

@@ -1,0 +1,104 @@
+"""Notes as things that are filed: made of audio that is somewhere already, retitled, tagged, put away."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from vocafuse_server.core.database import JsonObject
+from vocafuse_server.core.ids import NoteId
+from vocafuse_server.core.queue import JobQueue
+from vocafuse_server.notes import queries, service
+from vocafuse_server.notes.errors import NoteNotFound, TranscriptionNotReady
+from vocafuse_server.notes.filters import Owner
+from vocafuse_server.notes.intake import ArrivedAudio
+from vocafuse_server.notes.models import Note, NoteStatus, TranscriptionRow
+from vocafuse_server.storage.objects import Objects
+
+
+@dataclass(frozen=True, slots=True)
+class NoteChanges:
+    """What to change of a note; None leaves as it is, the rest is replaced."""
+
+    title: str | None = None
+    tags: list[str] | None = None
+    metadata: JsonObject | None = field(default=None)
+
+    def values(self) -> dict[str, object]:
+        """The columns that change."""
+        named = {"title": self.title, "tags": self.tags, "free_metadata": self.metadata}
+        return {name: value for name, value in named.items() if value is not None}
+
+
+async def create_from_audio(
+    session: AsyncSession,
+    objects: Objects,
+    queue: JobQueue,
+    new: service.NewNote,
+    audio: ArrivedAudio,
+    *,
+    now: datetime,
+) -> Note:
+    """A note whose audio is there from the beginning, and that nobody has asked to transcribe yet.
+
+    Nobody else can see the note while the object gets its name; why that happens in the transaction,
+    `finish_upload` says.
+    """
+    note = await service.create_note(session, new, now=now)
+    await objects.rename(audio.key, note.audio_key)
+    note.audio_format, note.file_size_bytes = audio.container.value, audio.size_bytes
+    await session.flush()
+    await service.note_audio(session, queue, note, audio, now=now)
+    return note
+
+
+async def update_note(
+    session: AsyncSession, owner: Owner, note_id: NoteId | None, changes: NoteChanges, *, now: datetime
+) -> Note:
+    """Change what a client may change of a note.
+
+    Raises:
+        NoteNotFound: This owner has none with this id.
+    """
+    changed = note_id and await queries.change_details(session, owner, note_id, changes.values(), now=now)
+    if not changed:
+        raise NoteNotFound
+    return changed
+
+
+async def put_away(
+    session: AsyncSession, queue: JobQueue, owner: Owner, note_id: NoteId | None, *, now: datetime
+) -> None:
+    """Delete a note so that nobody finds it any more, but keep its data.
+
+    Raises:
+        NoteNotFound: This owner has none with this id.
+    """
+    note = note_id and await queries.put_note_away(session, owner, note_id, now=now)
+    if not note:
+        raise NoteNotFound
+    await service.announce_deletion(session, queue, note, now=now)
+
+
+async def find_transcript(session: AsyncSession, note: Note) -> TranscriptionRow | None:
+    """The text of a note that is transcribed; None while it is transcribed anew, and after a failure."""
+    if note.status is not NoteStatus.TRANSCRIBED:
+        return None
+    return await queries.find_transcription(session, note.id)
+
+
+async def get_transcript(
+    session: AsyncSession, owner: Owner, note_id: NoteId | None
+) -> tuple[Note, TranscriptionRow]:
+    """A transcribed note and its text.
+
+    Raises:
+        NoteNotFound: This owner has no such note.
+        TranscriptionNotReady, TranscriptionFailed: It isn't transcribed, or will not be.
+    """
+    note = await service.get_note(session, owner, note_id)
+    found = await find_transcript(session, note)
+    if found is not None:
+        return note, found
+    service.raise_if_failed(note)
+    raise TranscriptionNotReady
