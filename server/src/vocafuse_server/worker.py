@@ -20,7 +20,9 @@ from vocafuse_server.core.settings import Settings
 from vocafuse_server.jobs.maintenance import MaintenanceContext
 from vocafuse_server.jobs.tasks import JobContexts, register_tasks
 from vocafuse_server.metrics_server import serving_metrics
+from vocafuse_server.notes.fetching import FetchingContext
 from vocafuse_server.notes.transcribing import TranscribingContext
+from vocafuse_server.storage.fetching import UrlFetcher
 from vocafuse_server.storage.objects import open_objects
 from vocafuse_server.storage.outbound import AddressGuard, GuardedClient
 from vocafuse_server.supervised import SupervisorLink
@@ -41,6 +43,7 @@ _DECODE_S = 15
 # How soon a job is noticed whose time comes; new ones announce themselves.
 _POLL_S = 1.0
 _MAINTENANCE_IN_FLIGHT = 4
+_FETCHES_IN_FLIGHT = 16
 
 
 async def run_worker(settings: Settings, database_url: str, *, link: SupervisorLink | None = None) -> None:
@@ -56,6 +59,8 @@ async def run_worker(settings: Settings, database_url: str, *, link: SupervisorL
         async with app.open_async():
             workers = [
                 asyncio.create_task(_run_queue(app, Queue.TRANSCRIPTION, settings.transcriptions_in_flight)),
+                # By itself, so that no transcription waits behind slow servers of other people.
+                asyncio.create_task(_run_queue(app, Queue.FETCHING, _FETCHES_IN_FLIGHT)),
                 asyncio.create_task(_run_queue(app, Queue.WEBHOOKS, settings.webhooks_in_flight)),
                 # By itself, so that the sweep for lost jobs never waits behind slow receivers.
                 asyncio.create_task(_run_queue(app, Queue.MAINTENANCE, _MAINTENANCE_IN_FLIGHT)),
@@ -103,15 +108,18 @@ async def _contexts(settings: Settings, database_url: str) -> AsyncGenerator[Job
         stack.push_async_callback(decoder.close)
         await decoder.start()
         engine = await _open_engine(settings, metrics, stack)
-        client = GuardedClient(
-            AddressGuard(settings.allow_private_networks), max_connections=settings.webhooks_in_flight
-        )
+        guard = AddressGuard(settings.allow_private_networks)
+        client = GuardedClient(guard, max_connections=settings.webhooks_in_flight)
         stack.push_async_callback(client.close)
         queue = JobQueue()
+        fetcher = UrlFetcher(guard, max_bytes=settings.max_upload_bytes, max_connections=_FETCHES_IN_FLIGHT)
+        stack.push_async_callback(fetcher.close)
+        transcribing = TranscribingContext(
+            database, queue, open_objects(settings), decoder, engine, metrics=metrics
+        )
         yield JobContexts(
-            transcribing=TranscribingContext(
-                database, queue, open_objects(settings), decoder, engine, metrics=metrics
-            ),
+            transcribing=transcribing,
+            fetching=FetchingContext(transcribing, fetcher, max_bytes=settings.max_upload_bytes),
             delivery=DeliveryContext(
                 database,
                 queue,
@@ -124,11 +132,11 @@ async def _contexts(settings: Settings, database_url: str) -> AsyncGenerator[Job
             ),
             maintenance=MaintenanceContext(
                 database,
-                queue,
                 delivery_log_kept=timedelta(days=settings.webhook_log_days),
                 deleted_notes_kept=(
                     None if settings.retention_days is None else timedelta(days=settings.retention_days)
                 ),
+                queue=queue,
             ),
         )
 

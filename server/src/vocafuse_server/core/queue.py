@@ -17,12 +17,14 @@ from vocafuse_server.core.database import libpq_url, psycopg_connection
 
 class Queue(StrEnum):
     TRANSCRIPTION = "transcription"
+    FETCHING = "fetching"
     WEBHOOKS = "webhooks"
     MAINTENANCE = "maintenance"
 
 
 class Task(StrEnum):
     TRANSCRIBE_NOTE = "transcribe_note"
+    FETCH_NOTE = "fetch_note"
     DELIVER_WEBHOOK = "deliver_webhook"
     DELETE_AUDIO = "delete_audio"
     RETRY_STALLED_JOBS = "retry_stalled_jobs"

@@ -1,6 +1,6 @@
 """What is done every hour: forgetting what has had its time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from vocafuse_server.core.clock import Clock, utc_now
@@ -19,10 +19,11 @@ class MaintenanceContext:
     """What maintenance works with."""
 
     database: Database
-    queue: JobQueue
     delivery_log_kept: timedelta
-    deleted_notes_kept: timedelta | None = None
     clock: Clock = utc_now
+    deleted_notes_kept: timedelta | None = None
+    """None: for ever."""
+    queue: JobQueue = field(default_factory=JobQueue)
 
 
 async def run_deletion(context: MaintenanceContext) -> None:

@@ -14,6 +14,7 @@ from vocafuse_server.core.metrics import TranscriptionOutcome
 from vocafuse_server.core.queue import Queue, Task
 from vocafuse_server.jobs.maintenance import MaintenanceContext, run_deletion
 from vocafuse_server.notes import list_queries
+from vocafuse_server.notes.fetching import FetchingContext, fetch_note
 from vocafuse_server.notes.models import FIRST_RUN
 from vocafuse_server.notes.transcribing import TranscribingContext, fail_note, transcribe_note
 from vocafuse_server.webhooks.delivery import DeliveryContext, deliver
@@ -25,6 +26,8 @@ log = get_logger(__name__)
 MAX_TRANSCRIPTION_ATTEMPTS = 8
 # A note whose job was begun this often and never came to an end is what ends the worker.
 MAX_TRANSCRIPTION_STARTS = 12
+# A URL is given up after this many tries; each may take half a minute.
+MAX_FETCH_ATTEMPTS = 4
 _MAX_ATTEMPTS = 20
 _MAX_WAIT_S = 300
 _HEARTBEAT_GRACE_S = 30
@@ -36,6 +39,7 @@ class JobContexts:
     """What the tasks of one worker process work with."""
 
     transcribing: TranscribingContext
+    fetching: FetchingContext
     delivery: DeliveryContext
     maintenance: MaintenanceContext
 
@@ -59,6 +63,9 @@ def register_tasks(app: App, contexts: JobContexts) -> None:
             contexts.transcribing, NoteId(UUID(note_id)), run=run, attempt=job.job.attempts + 1
         )
 
+    async def fetch(job: JobContext, note_id: str, run: int) -> None:
+        await run_fetch(contexts.fetching, NoteId(UUID(note_id)), run=run, attempt=job.job.attempts + 1)
+
     async def deliver_webhook(delivery_id: str, attempt: int) -> None:
         await deliver(contexts.delivery, DeliveryId(UUID(delivery_id)), attempt=attempt)
 
@@ -77,6 +84,7 @@ def register_tasks(app: App, contexts: JobContexts) -> None:
 
     retry = _Backoff()
     app.task(name=Task.TRANSCRIBE_NOTE.value, retry=retry, pass_context=True)(transcribe)
+    app.task(name=Task.FETCH_NOTE.value, retry=retry, pass_context=True)(fetch)
     app.task(name=Task.DELIVER_WEBHOOK.value, retry=retry)(deliver_webhook)
     app.task(name=Task.DELETE_AUDIO.value, retry=retry)(delete_audio)
     for task, cron, run in (
@@ -103,6 +111,19 @@ async def run_transcription(
             context.metrics.transcription_tried(TranscriptionOutcome.RETRIED)
             raise
         await fail_note(context, note_id, run=run, code="TRANSCRIPTION_ERROR", message=GAVE_UP_MESSAGE)
+
+
+async def run_fetch(context: FetchingContext, note_id: NoteId, *, attempt: int, run: int) -> None:
+    is_last_try = attempt >= MAX_FETCH_ATTEMPTS
+    try:
+        await fetch_note(context, note_id, run=run, is_last_try=is_last_try)
+    except Exception:  # A job's edge: whatever it is, the note is tried again and then ends.
+        log.exception("fetching attempt failed", note_id=str(note_id), attempt=attempt)
+        if not is_last_try:
+            raise
+        await fail_note(
+            context.transcribing, note_id, run=run, code="TRANSCRIPTION_ERROR", message=GAVE_UP_MESSAGE
+        )
 
 
 async def _retry_stalled_jobs(app: App) -> None:

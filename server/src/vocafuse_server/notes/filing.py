@@ -46,8 +46,7 @@ async def create_from_audio(
     """
     note = await service.create_note(session, new, now=now)
     await objects.rename(audio.key, note.audio_key)
-    note.audio_format, note.file_size_bytes = audio.container.value, audio.size_bytes
-    await session.flush()
+    await service.attach_audio(session, note, audio, now=now)
     await service.note_audio(session, queue, note, audio, now=now)
     return note
 

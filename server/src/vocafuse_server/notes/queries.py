@@ -57,17 +57,20 @@ async def mark_processing(
 async def begin_run(
     session: AsyncSession, owner: Owner, note_id: NoteId, *, language: str | None, now: datetime
 ) -> Note | None:
-    """transcribed | failed -> processing, or processing in another language, as the next run.
+    """created (with audio, or a URL of it) | transcribed | failed -> processing, or processing in another
+    language, as the next run.
 
     Args:
         language: A code; None for the one that was asked for before.
     """
     wanted = Note.language if language is None else literal(language)
     has_ended = Note.status.in_((NoteStatus.TRANSCRIBED, NoteStatus.FAILED))
+    has_source = or_(Note.file_size_bytes.is_not(None), Note.source_url.is_not(None))
+    can_begin = and_(Note.status == NoteStatus.CREATED, has_source)
     changes_language = and_(Note.status == NoteStatus.PROCESSING, Note.language.is_distinct_from(wanted))
     return await session.scalar(
         update(Note)
-        .where(Note.id == note_id, *_visible_to(owner), or_(has_ended, changes_language))
+        .where(Note.id == note_id, *_visible_to(owner), or_(can_begin, has_ended, changes_language))
         .values(
             status=NoteStatus.PROCESSING,
             language=wanted,

@@ -123,6 +123,38 @@ async def finish_upload(
     return note
 
 
+async def finish_fetch(
+    session: AsyncSession,
+    objects: Objects,
+    queue: JobQueue,
+    *,
+    note_id: NoteId,
+    audio: ArrivedAudio,
+    now: datetime,
+) -> bool:
+    """Make fetched audio the note's, and put its transcription on the queue; see `finish_upload`.
+
+    Returns:
+        False, and nothing done, if the note is gone or has its audio.
+    """
+    note = await queries.lock_unfetched_note(session, note_id)
+    if note is None:
+        return False
+    await objects.rename(audio.key, note.audio_key)
+    await attach_audio(session, note, audio, now=now)
+    await _enqueue_run(session, queue, note)
+    await note_audio(session, queue, note, audio, now=now)
+    return True
+
+
+async def attach_audio(session: AsyncSession, note: Note, audio: ArrivedAudio, *, now: datetime) -> None:
+    """Write down that a note has its audio, whatever its status."""
+    note.audio_format = audio.container.value
+    note.file_size_bytes = audio.size_bytes
+    note.updated_at = now
+    await session.flush()
+
+
 async def note_audio(
     session: AsyncSession, queue: JobQueue, note: Note, audio: ArrivedAudio, *, now: datetime
 ) -> None:
@@ -165,7 +197,7 @@ async def transcribe_again(
     now: datetime,
     language: str | None = None,
 ) -> Note:
-    """Put another transcription of a note on the queue; what the note says stays until it is done.
+    """Put a transcription of a note on the queue; what an earlier one says stays until it is done.
 
     A note that is being transcribed in this language is left alone: one job, not two. In another
     language it is begun anew, and what the run before it finds out no longer counts.
@@ -294,10 +326,11 @@ async def record_failure(
 
 
 async def _enqueue_run(session: AsyncSession, queue: JobQueue, note: Note) -> None:
+    is_elsewhere = note.source_url is not None and note.file_size_bytes is None
     await queue.enqueue(
         session,
-        Task.TRANSCRIBE_NOTE,
-        queue=Queue.TRANSCRIPTION,
+        Task.FETCH_NOTE if is_elsewhere else Task.TRANSCRIBE_NOTE,
+        queue=Queue.FETCHING if is_elsewhere else Queue.TRANSCRIPTION,
         note_id=str(note.id),
         run=note.transcription_run,
     )

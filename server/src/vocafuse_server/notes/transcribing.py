@@ -57,7 +57,7 @@ async def transcribe_note(context: TranscribingContext, note_id: NoteId, *, run:
     Raises:
         DecoderUnavailable, OSError, TranscriptionError: Nothing is wrong with the note; try again.
     """
-    note = await _find_waiting(context, note_id, run)
+    note = await find_waiting(context, note_id, run)
     if note is None:
         return
     watch = _Stopwatch()
@@ -119,7 +119,8 @@ async def fail_note(
         log.info("note failed", note_id=str(note_id), failure_code=code, failure_message=message)
 
 
-async def _find_waiting(context: TranscribingContext, note_id: NoteId, run: int) -> Note | None:
+async def find_waiting(context: TranscribingContext, note_id: NoteId, run: int) -> Note | None:
+    """The note, if it still waits for this run."""
     async with context.database.transaction() as session:
         note = await queries.find_note_for_work(session, note_id)
     is_waiting = (
