@@ -44,9 +44,12 @@ from vocafuse_server.dialects.v1 import (
 )
 from vocafuse_server.dialects.v1.examples import declare_examples
 from vocafuse_server.dialects.v1.vocabulary import RECORDINGS, VOICENOTES
+from vocafuse_server.dialects.v2 import errors as v2_errors
+from vocafuse_server.dialects.v2 import notes as voice_notes
 from vocafuse_server.idempotency.errors import AnsweredBefore
 from vocafuse_server.storage.objects import open_objects
 from vocafuse_server.storage.outbound import AddressGuard
+from vocafuse_server.storage.screening import UrlScreen
 from vocafuse_server.storage.upload_urls import UploadUrlSigner
 
 SECURITY_SCHEMES = {
@@ -98,6 +101,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
             queue=JobQueue(),
             objects=open_objects(settings),
             guard=AddressGuard(settings.allow_private_networks),
+            screen=UrlScreen(settings.allow_private_networks),
             key_usage=key_usage,
             rate_limiter=rate_limiter,
             token_signer=TokenSigner(signing_key),
@@ -126,6 +130,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         *(webhooks.router, deliveries.router, account.router, api_keys.router, operations.router),
     ):
         app.include_router(router)
+    app.include_router(voice_notes.router)
     for vocabulary in (VOICENOTES, RECORDINGS):
         app.include_router(notes.notes_router(vocabulary))
     for kind in (ApiError, HTTPException, RequestValidationError, ClientDisconnect):
@@ -147,7 +152,13 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
 
 
 async def _render(request: Request, error: Exception) -> Response:
-    return errors.render(request, error)
+    return _answer(request, error)
+
+
+def _answer(request: Request, error: Exception) -> Response:
+    """The answer to an error, in the dialect of what was asked."""
+    dialect = v2_errors if v2_errors.speaks(request.scope["path"]) else errors
+    return dialect.render(request, error)
 
 
 async def _replay(request: Request, error: Exception) -> Response:
@@ -155,4 +166,4 @@ async def _replay(request: Request, error: Exception) -> Response:
 
 
 def _respond(scope: Scope, error: ApiError) -> Response:
-    return errors.render(Request(scope), error)
+    return _answer(Request(scope), error)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from support.app import Account
 
 from vocafuse_server.core.database import libpq_url, sqlalchemy_url
+from vocafuse_server.core.ids import WorkspaceId
 from vocafuse_server.core.pages import PageRequest
 from vocafuse_server.notes.filters import NoteFilter, Owner, TimeRange
 from vocafuse_server.notes.list_queries import fold_note_counts, list_notes
@@ -21,15 +23,18 @@ DAYS = 100
 END = datetime(2026, 1, 1, tzinfo=timezone.utc)
 FILL = """
 INSERT INTO notes (id, tenant_id, identity, status, original_filename, audio_key, upload_source, custom_tags,
-    created_at, updated_at)
+    tags, workspace_id, created_at, updated_at)
 SELECT gen_random_uuid(), %(tenant)s, 'user_' || i %% 20,
     CASE i %% 50 WHEN 7 THEN 'failed' ELSE 'transcribed' END,
-    'a.webm', i::text, 'api', jsonb_build_object('project', 'p' || i %% 10), at, at
+    'a.webm', i::text, 'api', jsonb_build_object('project', 'p' || i %% 10),
+    CASE i %% 500 WHEN 0 THEN '{rare}'::text[] ELSE '{}' END,
+    CASE i %% 100 WHEN 0 THEN %(workspace)s END, at, at
 FROM (
   SELECT i, %(end)s::timestamptz - i * (%(days)s * interval '1 day' / %(notes)s) AS at
   FROM generate_series(1, %(notes)s::int) AS i
 ) AS numbers
 """
+WORKSPACE = WorkspaceId(UUID(int=7))
 LONG_AGO = TimeRange(END - timedelta(days=80), END - timedelta(days=70))
 ODD_TIMES = TimeRange(END - timedelta(days=80.3), END - timedelta(days=70.3))
 
@@ -38,7 +43,13 @@ ODD_TIMES = TimeRange(END - timedelta(days=80.3), END - timedelta(days=70.3))
 async def engine(database_url: str, account: Account) -> AsyncIterator[AsyncEngine]:
     engine = create_async_engine(sqlalchemy_url(database_url))
     with psycopg.connect(libpq_url(database_url), autocommit=True) as connection:
-        values = {"tenant": account.id, "end": END, "days": DAYS, "notes": NOTES}
+        values = {
+            "tenant": account.id,
+            "workspace": WORKSPACE,
+            "end": END,
+            "days": DAYS,
+            "notes": NOTES,
+        }
         connection.execute(FILL, values)
         async with AsyncSession(engine) as session, session.begin():
             await fold_note_counts(session)
@@ -60,6 +71,10 @@ async def test_no_page_is_found_by_reading_the_notes_before_it(
         ("user_3", NoteFilter(), NOTES // 20),
         (None, NoteFilter(tags=tag), NOTES // 10),
         (None, NoteFilter(NoteStatus.TRANSCRIBED, LONG_AGO, tag), NOTES // 100),
+        (None, NoteFilter(waiting=True), NOTES),
+        ("user_3", NoteFilter(waiting=True), NOTES // 20),
+        (None, NoteFilter(plain_tags=["rare"], waiting=True), NOTES // 500),
+        (None, NoteFilter(workspace_id=WORKSPACE, waiting=True), NOTES // 100),
     ]:
         for number in {0, total // 2 // 50, (total - 1) // 50}:
             page = PageRequest(number, 50)

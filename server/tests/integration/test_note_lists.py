@@ -17,10 +17,12 @@ from vocafuse_server.core.ids import NoteId
 from vocafuse_server.core.pages import PageRequest
 from vocafuse_server.notes.filters import NoteFilter, Owner, TimeRange
 from vocafuse_server.notes.list_queries import fold_note_counts, list_notes
-from vocafuse_server.notes.models import LISTED, Note, NoteStatus, note_count_changes, note_counts, note_tags
+from vocafuse_server.notes.models import Note, NoteStatus, note_count_changes, note_counts, note_tags
 
 IDENTITIES = [None, "ann", "bob"]
 TAGS: list[dict[str, str]] = [{}, {"a": "1"}, {"a": "2", "b": "x=y"}, {"b": "x=y"}]
+PLAIN_TAGS: list[tuple[str, ...]] = [(), ("a",), ("a", "b"), ("%",)]
+TITLES = ["A note", "100%", "under_score", "Größe"]
 EVERYTHING = PageRequest(0, 100)
 
 
@@ -33,6 +35,19 @@ class Known:
     status: NoteStatus
     identity: str | None
     tags: dict[str, str]
+    source_url: str | None
+    plain_tags: tuple[str, ...]
+    title: str
+    deleted: bool = False
+
+    def is_listed(self, wanted: NoteFilter) -> bool:
+        """Whether a list that is narrowed by the status alone has the note."""
+        if self.deleted:
+            return False
+        if self.status is NoteStatus.CREATED:
+            asked_for = wanted.waiting if wanted.status is None else wanted.status is NoteStatus.CREATED
+            return asked_for and self.source_url is not None
+        return wanted.status in (None, self.status)
 
 
 @dataclass(frozen=True)
@@ -53,15 +68,21 @@ notes = st.builds(
     status=st.sampled_from(NoteStatus),
     identity=st.sampled_from(IDENTITIES),
     tags=st.sampled_from(TAGS),
+    source_url=st.sampled_from([None, "https://example.com/a.wav"]),
+    plain_tags=st.sampled_from(PLAIN_TAGS),
+    title=st.sampled_from(TITLES),
 )
-kinds = st.sampled_from(["add", "add", "add", "change", "touch", "remove", "change all", "fold"])
+kinds = st.sampled_from(["add", "add", "add", "change", "touch", "remove", "put away", "change all", "fold"])
 steps = st.builds(Step, kind=kinds, place=st.integers(0, 30), note=notes)
 filters = st.builds(
     NoteFilter,
-    status=st.none() | st.sampled_from(LISTED),
+    status=st.none() | st.sampled_from(NoteStatus),
     created=st.just(TimeRange()) | st.builds(TimeRange, st.none() | moments, st.none() | moments),
     tags=st.sampled_from(TAGS),
     words=st.none(),
+    title_part=st.none() | st.sampled_from(["a", "%", "_", "ß"]),
+    plain_tags=st.just(()) | st.sampled_from(PLAIN_TAGS),
+    waiting=st.booleans(),
 )
 questions = st.tuples(
     st.sampled_from(IDENTITIES), filters, st.builds(PageRequest, st.integers(0, 4), st.integers(1, 5))
@@ -82,6 +103,9 @@ async def apply(
                 status=new.status,
                 identity=new.identity,
                 tags=new.tags,
+                source_url=new.source_url,
+                plain_tags=new.plain_tags,
+                title=new.title,
             )
             known[note_id] = new
         elif step.kind == "fold":
@@ -96,11 +120,22 @@ async def apply(
                 del known[note_id]
             elif step.kind == "touch":
                 await session.execute(update(Note).where(Note.id == note_id).values(language="en"))
+            elif step.kind == "put away":
+                await session.execute(update(Note).where(Note.id == note_id).values(deleted_at=NOON))
+                known[note_id] = replace(known[note_id], deleted=True)
             else:
-                changed = {"status": new.status, "custom_tags": new.tags or None, "identity": new.identity}
+                changed = {
+                    "status": new.status,
+                    "custom_tags": new.tags or None,
+                    "identity": new.identity,
+                    "source_url": new.source_url,
+                    "tags": list(new.plain_tags),
+                    "title": new.title,
+                }
                 await session.execute(update(Note).where(Note.id == note_id).values(changed))
+                old = known[note_id]
                 known[note_id] = replace(
-                    new, account=known[note_id].account, created_at=known[note_id].created_at
+                    new, account=old.account, created_at=old.created_at, deleted=old.deleted
                 )
 
 
@@ -112,11 +147,13 @@ def wanted_ids(
         (note.created_at, note_id)
         for note_id, note in known.items()
         if note.account == account
-        and note.status in (LISTED if wanted.status is None else [wanted.status])
+        and note.is_listed(wanted)
         and identity in (None, note.identity)
         and (start is None or start <= note.created_at)
         and (end is None or note.created_at < end)
         and wanted.tags.items() <= note.tags.items()
+        and (wanted.title_part or "").lower() in note.title.lower()
+        and set(wanted.plain_tags) <= set(note.plain_tags)
     ]
     return [note_id for _, note_id in sorted(found, reverse=True)]
 

@@ -1,6 +1,6 @@
 """Notes written straight into the database, in whatever state a test needs them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,6 +19,9 @@ async def make_note(
     tags: Mapping[str, str] | None = None,
     text: str | None = None,
     file_name: str = "a.wav",
+    source_url: str | None = None,
+    plain_tags: Sequence[str] = (),
+    title: str = "A note",
 ) -> NoteId:
     """A note without audio; with a transcription if `text` is given."""
     note_id = NoteId(new_uuid())
@@ -28,9 +31,12 @@ async def make_note(
             tenant_id=tenant_id,
             identity=identity,
             status=status,
+            title=title,
             original_filename=file_name,
+            source_url=source_url,
             audio_key=f"{tenant_id}/{note_id}.wav",
             custom_tags=dict(tags) if tags else None,
+            tags=list(plain_tags),
             upload_source=UploadSource.API,
             created_at=created_at,
             updated_at=created_at,

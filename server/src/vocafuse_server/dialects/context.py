@@ -19,6 +19,7 @@ from vocafuse_server.core.settings import Settings
 from vocafuse_server.dialects.figures import DatabaseReader
 from vocafuse_server.storage.objects import Objects
 from vocafuse_server.storage.outbound import AddressGuard
+from vocafuse_server.storage.screening import UrlScreen
 from vocafuse_server.storage.upload_urls import UploadUrlSigner
 
 
@@ -31,6 +32,7 @@ class AppContext:
     queue: JobQueue
     objects: Objects
     guard: AddressGuard
+    screen: UrlScreen
     key_usage: KeyUsage
     rate_limiter: RateLimiter
     token_signer: TokenSigner

@@ -36,6 +36,7 @@ _REASONS = {
     "float_type": "must be a number",
     "finite_number": "must be a finite number",
     "list_type": "must be a list",
+    "too_long": "must have at most {max_length} items",
     "dict_type": "must be an object",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",

@@ -1,11 +1,12 @@
 """What all ways of bringing audio find out about it from its request."""
 
 import re
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from vocafuse_server.accounts.callers import Caller
-from vocafuse_server.dialects.context import AppContext
+from vocafuse_server.dialects.context import Context
 from vocafuse_server.notes.models import UploadSource
 
 SDK_USER_AGENT = "vocafuse-python/"
@@ -20,9 +21,16 @@ def extension_of(file_name: str, audio_format: str | None = None) -> str:
     return "audio"
 
 
-def public_base(request: Request, context: AppContext) -> str:
+def public_base(request: Request, context: Context) -> str:
     """Where clients reach this server, without a trailing slash."""
     return (context.settings.public_url or str(request.base_url)).rstrip("/")
+
+
+async def _public_base(request: Request, context: Context) -> str:
+    return public_base(request, context)
+
+
+PublicBase = Annotated[str, Depends(_public_base)]
 
 
 def upload_source(caller: Caller, request: Request) -> UploadSource:

@@ -72,6 +72,15 @@ def register_tasks(app: App, contexts: JobContexts) -> None:
     async def delete_audio(key: str) -> None:
         await contexts.transcribing.objects.delete(key)
 
+    retry = _Backoff()
+    app.task(name=Task.TRANSCRIBE_NOTE.value, retry=retry, pass_context=True)(transcribe)
+    app.task(name=Task.FETCH_NOTE.value, retry=retry, pass_context=True)(fetch)
+    app.task(name=Task.DELIVER_WEBHOOK.value, retry=retry)(deliver_webhook)
+    app.task(name=Task.DELETE_AUDIO.value, retry=retry)(delete_audio)
+    _register_periodic_tasks(app, contexts)
+
+
+def _register_periodic_tasks(app: App, contexts: JobContexts) -> None:
     async def retry_stalled_jobs(timestamp: int) -> None:
         await _retry_stalled_jobs(app)
 
@@ -82,11 +91,6 @@ def register_tasks(app: App, contexts: JobContexts) -> None:
         async with contexts.transcribing.database.transaction() as session:
             await list_queries.fold_note_counts(session)
 
-    retry = _Backoff()
-    app.task(name=Task.TRANSCRIBE_NOTE.value, retry=retry, pass_context=True)(transcribe)
-    app.task(name=Task.FETCH_NOTE.value, retry=retry, pass_context=True)(fetch)
-    app.task(name=Task.DELIVER_WEBHOOK.value, retry=retry)(deliver_webhook)
-    app.task(name=Task.DELETE_AUDIO.value, retry=retry)(delete_audio)
     for task, cron, run in (
         (Task.RETRY_STALLED_JOBS, "* * * * *", retry_stalled_jobs),
         (Task.FOLD_NOTE_COUNTS, "* * * * *", fold_note_counts),
@@ -101,7 +105,7 @@ async def run_transcription(
 ) -> None:
     if attempt > MAX_TRANSCRIPTION_STARTS:
         log.error("note given up, because its job keeps ending the worker", note_id=str(note_id))
-        await fail_note(context, note_id, run=run, code="TRANSCRIPTION_ERROR", message=GAVE_UP_MESSAGE)
+        await _give_up(context, note_id, run)
         return
     try:
         await transcribe_note(context, note_id, run=run)
@@ -110,7 +114,7 @@ async def run_transcription(
         if attempt < MAX_TRANSCRIPTION_ATTEMPTS:
             context.metrics.transcription_tried(TranscriptionOutcome.RETRIED)
             raise
-        await fail_note(context, note_id, run=run, code="TRANSCRIPTION_ERROR", message=GAVE_UP_MESSAGE)
+        await _give_up(context, note_id, run)
 
 
 async def run_fetch(context: FetchingContext, note_id: NoteId, *, attempt: int, run: int) -> None:
@@ -121,9 +125,11 @@ async def run_fetch(context: FetchingContext, note_id: NoteId, *, attempt: int, 
         log.exception("fetching attempt failed", note_id=str(note_id), attempt=attempt)
         if not is_last_try:
             raise
-        await fail_note(
-            context.transcribing, note_id, run=run, code="TRANSCRIPTION_ERROR", message=GAVE_UP_MESSAGE
-        )
+        await _give_up(context.transcribing, note_id, run)
+
+
+async def _give_up(context: TranscribingContext, note_id: NoteId, run: int) -> None:
+    await fail_note(context, note_id, run=run, code="TRANSCRIPTION_ERROR", message=GAVE_UP_MESSAGE)
 
 
 async def _retry_stalled_jobs(app: App) -> None:

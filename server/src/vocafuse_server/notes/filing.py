@@ -30,21 +30,23 @@ class NoteChanges:
         return {name: value for name, value in named.items() if value is not None}
 
 
-async def create_from_audio(
+async def file_note(
     session: AsyncSession,
     objects: Objects,
     queue: JobQueue,
     new: service.NewNote,
-    audio: ArrivedAudio,
+    audio: ArrivedAudio | None,
     *,
     now: datetime,
 ) -> Note:
-    """A note whose audio is there from the beginning, and that nobody has asked to transcribe yet.
+    """A note that nobody has asked to transcribe yet, with its audio if that is there already.
 
     Nobody else can see the note while the object gets its name; why that happens in the transaction,
     `finish_upload` says.
     """
     note = await service.create_note(session, new, now=now)
+    if audio is None:
+        return note
     await objects.rename(audio.key, note.audio_key)
     await service.attach_audio(session, note, audio, now=now)
     await service.note_audio(session, queue, note, audio, now=now)

@@ -4,9 +4,9 @@ import socket
 from collections.abc import Sequence
 
 from vocafuse_server.core.settings import Network
-from vocafuse_server.storage.fetching import USUAL_PORTS, FetchRefused, parse_given
+from vocafuse_server.storage.fetching import USUAL_PORTS
 from vocafuse_server.storage.outbound import AddressGuard, UnresolvedHost, system_addresses
-from vocafuse_server.storage.urls import ForbiddenAddress
+from vocafuse_server.storage.urls import parse_url
 
 
 class UrlScreen:
@@ -23,14 +23,12 @@ class UrlScreen:
         self._guard = AddressGuard(allowed, resolver=_evident_addresses)
 
     async def check(self, url: str) -> None:
-        """Raises FetchRefused if the URL is of no use."""
-        parsed = parse_given(url)
+        """Raises ForbiddenAddress if the URL is of no use."""
+        parsed = parse_url(url)
         try:
             await self._guard.resolve(parsed.host, parsed.port, usual_ports=USUAL_PORTS)
         except UnresolvedHost:
             return
-        except ForbiddenAddress as error:
-            raise FetchRefused(f"The URL {error}.") from error
 
 
 def _evident_addresses(host: str, port: int) -> Sequence[str]:

@@ -11,25 +11,13 @@ from fastapi.responses import StreamingResponse
 from vocafuse_server.core.errors import ApiError, NotFound
 from vocafuse_server.dialects.context import Context, ReadingSession
 from vocafuse_server.dialects.ids import parse_note_id
+from vocafuse_server.dialects.media_types import content_type
 from vocafuse_server.dialects.routing import NoteReader
 from vocafuse_server.notes import service
 from vocafuse_server.notes.filters import owner_of
 from vocafuse_server.notes.models import Note
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
-_CONTENT_TYPES = {
-    "webm": "audio/webm",
-    "ogg": "audio/ogg",
-    "mp4": "audio/mp4",
-    "mp3": "audio/mpeg",
-    "wav": "audio/wav",
-    "flac": "audio/flac",
-    "aac": "audio/aac",
-    "aiff": "audio/aiff",
-    "amr": "audio/amr",
-    "caf": "audio/x-caf",
-    "wma": "audio/x-ms-wma",
-}
 _AUDIO_HEADERS = {
     "Accept-Ranges": {"description": "`bytes`", "schema": {"type": "string"}},
     "ETag": {"description": "Stays the same: a note's audio never changes", "schema": {"type": "string"}},
@@ -127,7 +115,7 @@ async def get_audio(
     return StreamingResponse(
         chunks,
         status_code=200 if part is None else 206,
-        media_type=_CONTENT_TYPES.get(note.audio_format or "", "application/octet-stream"),
+        media_type=content_type(note.audio_format),
         headers=headers,
     )
 

@@ -117,6 +117,7 @@ def _new_note(body: UploadRequest, request: Request, caller: Caller) -> service.
         language=body.language,
         custom_tags=check_custom_tags(body.custom_tags) if body.custom_tags else None,
         sdk_metadata=body.sdk_metadata,
+        declared_duration_s=body.duration_seconds,
         client_ip=request.client.host if request.client else None,
         user_agent=request.headers.get("user-agent"),
     )
