@@ -6,13 +6,16 @@ from ipaddress import ip_address
 from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 import pytest
 from support.app import SettableClock, running_app
+from support.web import serving
 
 from conformance.promises import VOICENOTES
 from conformance.service import ApiUser, Service, worker
+from conformance.voice_notes import Sites
 from vocafuse_server.core.clock import utc_now
 from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
 from vocafuse_server.core.settings import Settings
@@ -91,6 +94,18 @@ async def user(service: Service) -> ApiUser:
 @pytest.fixture
 async def other(service: Service) -> ApiUser:
     return await service.new_user()
+
+
+@pytest.fixture
+async def lvng(user: ApiUser) -> ApiUser:
+    """A user with a token, whose id is a UUID as in v2's examples."""
+    return await user.token(user_id=str(uuid4()))
+
+
+@pytest.fixture
+async def sites() -> AsyncIterator[Sites]:
+    async with serving() as site:
+        yield Sites(site)
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,9 @@ from vocafuse_server.audio.limits import DecoderLimits
 from vocafuse_server.core.queue import JobQueue, Queue, worker_app
 from vocafuse_server.jobs.maintenance import MaintenanceContext
 from vocafuse_server.jobs.tasks import JobContexts, register_tasks
+from vocafuse_server.notes.fetching import FetchingContext
 from vocafuse_server.notes.transcribing import TranscribingContext
+from vocafuse_server.storage.fetching import UrlFetcher
 from vocafuse_server.storage.outbound import GuardedClient
 from vocafuse_server.transcription.engine import Engine
 from vocafuse_server.webhooks.delivery import DeliveryContext
@@ -153,6 +155,12 @@ class Service:
         async with self.api.context.database.transaction() as session:
             await session.execute(text("DELETE FROM procrastinate_jobs"))
 
+    async def is_kept(self, note_id: str) -> bool:
+        """Whether the database still has a note."""
+        async with self.api.context.database.transaction() as session:
+            found = await session.scalar(text("SELECT 1 FROM notes WHERE id = :id"), {"id": note_id})
+        return found is not None
+
     def client(self, user: ApiUser, **options: Any) -> Client:
         """The client library of a user, to be used in a thread."""
         transport = LoopTransport(httpx2.ASGITransport(self.api.app), asyncio.get_running_loop())
@@ -166,11 +174,14 @@ async def worker(api: Api, database_url: str, clock: SettableClock, engine: Engi
     settings, database, queue = api.context.settings, api.context.database, JobQueue()
     decoder = DecoderPool(processes=1, limits=DecoderLimits(max_duration_s=settings.max_note_seconds))
     client = GuardedClient(api.context.guard, max_connections=4)
+    fetcher = UrlFetcher(api.context.guard, max_bytes=settings.max_upload_bytes, max_connections=4)
+    transcribing = TranscribingContext(database, queue, api.context.objects, decoder, engine, clock)
     app = worker_app(database_url, pool_size=2)
     register_tasks(
         app,
         JobContexts(
-            transcribing=TranscribingContext(database, queue, api.context.objects, decoder, engine, clock),
+            transcribing=transcribing,
+            fetching=FetchingContext(transcribing, fetcher, settings.max_upload_bytes),
             delivery=DeliveryContext(
                 database,
                 queue,
@@ -187,4 +198,5 @@ async def worker(api: Api, database_url: str, clock: SettableClock, engine: Engi
     async with app.open_async():
         yield app
     await client.close()
+    await fetcher.close()
     await decoder.close()
