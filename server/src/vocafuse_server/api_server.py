@@ -9,11 +9,11 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from vocafuse_server.app import create_app
+from vocafuse_server.app import create_app, respond
 from vocafuse_server.core.errors import InvalidRequest
 from vocafuse_server.core.settings import Settings
 from vocafuse_server.dialects.context import AppContext
-from vocafuse_server.dialects.v1.unreadable import HeadTooLarge, NoHttp, refuse_unreadable
+from vocafuse_server.dialects.unreadable import HeadTooLarge, NoHttp, refuse_unreadable
 from vocafuse_server.supervised import SupervisorLink
 
 _DRAIN_S = 10
@@ -30,6 +30,7 @@ class BoundedHttp(HttpToolsProtocol):
     _head_bytes = 0
     _in_head = True
     _refused = False
+    url = b""  # Of the request that is being read.
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
@@ -63,7 +64,9 @@ class BoundedHttp(HttpToolsProtocol):
                 self.transport.close()
                 return
         context: AppContext = cast("FastAPI", self.config.app).state.context
-        response = refuse_unreadable(context, self.client[0] if self.client else None, error)
+        response = refuse_unreadable(
+            context, respond, address=self.client[0] if self.client else None, target=self.url, error=error
+        )
         lines = [f"HTTP/1.1 {response.status_code} {HTTPStatus(response.status_code).phrase}".encode()]
         lines += [name + b": " + value for name, value in response.raw_headers]
         self.transport.write(b"\r\n".join([*lines, b"connection: close", b"", bytes(response.body)]))

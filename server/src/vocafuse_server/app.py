@@ -27,6 +27,7 @@ from vocafuse_server.dialects import operations
 from vocafuse_server.dialects.authentication import API_KEY_HEADER, API_SECRET_HEADER
 from vocafuse_server.dialects.context import AppContext
 from vocafuse_server.dialects.cors import OpenCors
+from vocafuse_server.dialects.examples import declare_examples
 from vocafuse_server.dialects.figures import DatabaseReader
 from vocafuse_server.dialects.idempotency import REPLAYED_HEADER, replay
 from vocafuse_server.dialects.rate_limit_headers import RATE_LIMIT_HEADERS, UNLIMITED, RateLimitHeaders
@@ -42,7 +43,6 @@ from vocafuse_server.dialects.v1 import (
     uploads,
     webhooks,
 )
-from vocafuse_server.dialects.v1.examples import declare_examples
 from vocafuse_server.dialects.v1.vocabulary import RECORDINGS, VOICENOTES
 from vocafuse_server.dialects.v2 import errors as v2_errors
 from vocafuse_server.dialects.v2 import notes as voice_notes
@@ -76,7 +76,7 @@ class Api(FastAPI):
                 schema["components"]["schemas"].pop(name, None)
             schema["components"]["securitySchemes"] = SECURITY_SCHEMES
             declare_headers(schema, unlimited=UNLIMITED)
-            declare_examples(schema)
+            declare_examples(schema, _dialect_of)
             schema["security"] = [{"apiKey": [], "apiSecret": []}, {"bearer": []}]
             for path in UNAUTHENTICATED:
                 for operation in schema["paths"][path].values():
@@ -137,7 +137,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         app.add_exception_handler(kind, _render)
     app.add_exception_handler(AnsweredBefore, _replay)
     # From here on the later one is the outer one.
-    app.add_middleware(CrashAnswer, respond=_respond)
+    app.add_middleware(CrashAnswer, respond=respond)
     app.add_middleware(
         OpenCors,
         allow_origins=["*"],
@@ -146,13 +146,17 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         allow_private_network=True,  # Where a server that people run themselves most often is.
         expose_headers=["X-Request-Id", "Retry-After", REPLAYED_HEADER, *RATE_LIMIT_HEADERS],
     )
-    app.add_middleware(RateLimitHeaders, respond=_respond)
+    app.add_middleware(RateLimitHeaders, respond=respond)
     app.add_middleware(RequestLog, metrics=metrics)
     return app
 
 
 async def _render(request: Request, error: Exception) -> Response:
     return _answer(request, error)
+
+
+def _dialect_of(path: str) -> str:
+    return "v2" if v2_errors.speaks(path) else "v1"
 
 
 def _answer(request: Request, error: Exception) -> Response:
@@ -165,5 +169,6 @@ async def _replay(request: Request, error: Exception) -> Response:
     return replay(cast("AnsweredBefore", error))
 
 
-def _respond(scope: Scope, error: ApiError) -> Response:
+def respond(scope: Scope, error: ApiError) -> Response:
+    """The answer to an error that comes before or after any route."""
     return _answer(Request(scope), error)

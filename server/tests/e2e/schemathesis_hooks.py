@@ -15,13 +15,14 @@ NOBODY = "http://127.0.0.1:9"  # The port for throwing away.
 def before_call(
     context: schemathesis.HookContext, case: "schemathesis.Case[Any]", kwargs: dict[str, Any]
 ) -> None:
-    """Keep all that could be delivered on this machine; what is no URL stays what it is."""
+    """Keep all that could be delivered or fetched on this machine; what is no URL stays what it is."""
     if not isinstance(case.body, dict):
         return
     body = cast("dict[str, object]", case.body)
-    url = body.get("url")
-    if isinstance(url, str) and url.lower().startswith("http"):
-        body["url"] = f"{NOBODY}/{quote(url, safe='')}"[:2048]
+    for field in ("url", "audioUrl"):
+        url = body.get(field)
+        if isinstance(url, str) and url.lower().startswith("http"):
+            body[field] = f"{NOBODY}/{quote(url, safe='')}"[:2048]
 
 
 @schemathesis.hook  # pyright: ignore[reportUnknownMemberType] - takes any callable, says its types

@@ -104,6 +104,11 @@ PLAUSIBLE = {
     "secret": '"chosen"',
     "status": '"active"',
     "expires_at": '"2100-01-01"',
+    "audioUrl": '"https://93.184.215.14/a.webm"',
+    "tags": '["retro"]',
+    "metadata": '{"a":1}',
+    "duration": "1.5",
+    "workspaceId": '"00000000-0000-0000-0000-000000000000"',
 }
 header_values = st.sampled_from(
     [b"", b"a", b"bytes=0-1", b"bytes=9-1", b"bytes=99999999999999999999-", b"\xb2"]

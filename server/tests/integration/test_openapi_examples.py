@@ -24,14 +24,16 @@ from vocafuse_server.audio.limits import DecoderLimits
 from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
 from vocafuse_server.core.ids import NoteId
 from vocafuse_server.core.queue import JobQueue
+from vocafuse_server.dialects.examples import EXAMPLES_FILE
 from vocafuse_server.dialects.rate_limit_headers import UNLIMITED
-from vocafuse_server.dialects.v1.examples import EXAMPLES_FILE
+from vocafuse_server.dialects.routing import MAX_JSON_BYTES
+from vocafuse_server.notes.models import FIRST_RUN
 from vocafuse_server.notes.transcribing import TranscribingContext, transcribe_note
 from vocafuse_server.openapi import description
 from vocafuse_server.transcription.adaptive import AdaptiveWhisper
 
 CLIP = (AUDIO / "whats-the-weather-like.wav").read_bytes()
-KEPT = Path(str(files("vocafuse_server.dialects.v1") / EXAMPLES_FILE))
+KEPT = Path(str(files("vocafuse_server.dialects") / EXAMPLES_FILE))
 HOOK = {"url": "https://93.184.215.14/hook", "events": ["voicenote.transcribed"]}
 HOOK_CALLS = [
     *(("GET", ""), ("PUT", ""), ("DELETE", ""), ("POST", "/test"), ("POST", "/rotate-secret")),
@@ -42,6 +44,7 @@ HOOK_CALLS = [
     ),
 ]
 SECRETS = {"api_key", "api_secret", "secret", "token", "jwt_token", "id_token"}
+V2 = "/api/v2/voice-notes"
 NOWHERE = "00000000-0000-0000-0000-000000000000"
 
 
@@ -74,11 +77,12 @@ class Recorder:
         return body
 
     async def fail(self, status: int, method: str, url: str, **sent: Any) -> None:
-        """Keep the error of a call under its status alone."""
+        """Keep the error of a call under its dialect and status alone."""
         headers = {**self._account.headers, **sent.pop("headers", {})}
         answer = await self._api.http.request(method, url, headers=headers, **sent)
         assert answer.status_code == status, answer.text
-        self.answers[str(status)] = answer.json()
+        dialect = "v2" if url.startswith("/api/v2/") else "v1"
+        self.answers[f"{dialect}-{status}"] = answer.json()
 
 
 async def record_notes(recorder: Recorder, worker: TranscribingContext) -> None:
@@ -110,6 +114,28 @@ async def record_notes(recorder: Recorder, worker: TranscribingContext) -> None:
     await recorder.call("DELETE /v1/voicenotes/{note_id}", path=path)
     query = dict(parse_qsl(urlsplit(str(gone["presigned_url"])).query))
     await recorder.call("PUT /v1/uploads/{note_id}", path=path, params=query, content=CLIP)
+
+
+async def record_voice_notes(recorder: Recorder, worker: TranscribingContext) -> None:
+    """v2's, of the audio of a note that is there already."""
+    one = f"{V2}/{{note_id}}"
+    note = recorder.answers["POST /v1/recordings 201"]
+    asked = {"title": "Sprint retro", "tags": ["retro"], "metadata": {"room": "A"}, "duration": 2.5}
+    url = f"http://notes.test/v1/recordings/{note['id']}/audio"
+    made = await recorder.call(f"POST {V2}", json={"audioUrl": url, **asked})
+    at = {"note_id": made["voiceNote"]["id"]}
+    await recorder.call(f"GET {one}/transcript", path=at)
+    await recorder.call(f"POST {one}/transcribe", path=at)
+    await transcribe_note(worker, NoteId(UUID(at["note_id"])), run=FIRST_RUN + 1)
+    await recorder.call(f"GET {V2}", params={"limit": "1"})
+    for part in ("", "/transcript"):
+        await recorder.call(f"GET {one}{part}", path=at)
+    for note_id in (NOWHERE, at["note_id"]):
+        await recorder.call(f"PUT {one}", path={"note_id": note_id}, json={"title": "Retro"})
+    for note_id in (NOWHERE, at["note_id"]):
+        await recorder.call(f"DELETE {one}", path={"note_id": note_id})
+    await recorder.call(f"GET {one}", path=at)
+    await recorder.call(f"POST {one}/transcribe", path=at)
 
 
 async def record_webhooks(recorder: Recorder) -> None:
@@ -146,28 +172,37 @@ async def record_errors(recorder: Recorder, api: Api) -> None:
     """Those that many routes have alike."""
     await recorder.call("GET /healthz")
     await recorder.fail(400, "GET", "/v1/voicenotes?limit=1000")
-    await recorder.fail(401, "GET", "/v1/voicenotes", headers={"X-VocaFuse-API-Secret": "wrong"})
+    await recorder.fail(400, "GET", f"{V2}?limit=1000")
+    for url in ("/v1/voicenotes", V2):
+        await recorder.fail(401, "GET", url, headers={"X-VocaFuse-API-Secret": "wrong"})
     asked = {"json": {"name": "Reader", "scopes": ["voicenotes:read"]}}
     made = await recorder.call("POST /v1/account/api-keys", **asked)
     reader = {"X-VocaFuse-API-Key": made["api_key"], "X-VocaFuse-API-Secret": made["api_secret"]}
     await recorder.fail(403, "GET", "/v1/account", headers=reader)
+    await recorder.fail(403, "DELETE", f"{V2}/{NOWHERE}", headers=reader)
     too_large = api.context.settings.max_upload_bytes + 1
     await recorder.fail(413, "POST", "/v1/upload", json={"file_name": "a.wav", "file_size": too_large})
+    await recorder.fail(413, "POST", V2, content=b" " * (MAX_JSON_BYTES + 1))
     used = {"Idempotency-Key": "a"}
     await recorder.call("POST /v1/upload", json={"file_name": "a.wav", "user_id": "user_12345"}, headers=used)
     await recorder.fail(409, "POST", "/v1/upload", json={"file_name": "b.wav"}, headers=used)
+    await recorder.fail(409, "POST", V2, json={"audioUrl": "https://example.com/retro.webm"}, headers=used)
 
 
 async def record_refusals(recorder: Recorder, api: Api, free: Account, cluster: EmbeddedPostgres) -> None:
     """Of a caller that asks too often, of a server that can't, and of one that is broken."""
     while (await api.http.get("/v1/account", headers=free.headers)).status_code == 200:
         pass
-    await recorder.fail(429, "GET", "/v1/account", headers=free.headers)
+    for url in ("/v1/account", V2):
+        await recorder.fail(429, "GET", url, headers=free.headers)
     async with running_app(api.context.settings, cluster.url("missing"), SettableClock()) as shut:
-        await Recorder(shut, free, recorder.answers).fail(503, "GET", "/v1/account")
+        for url in ("/v1/account", V2):
+            await Recorder(shut, free, recorder.answers).fail(503, "GET", url)
     async with api.context.database.transaction() as session:
         await session.execute(text("ALTER TABLE webhooks RENAME TO elsewhere"))
-    await recorder.fail(500, "GET", "/v1/webhooks")
+        await session.execute(text("ALTER TABLE notes RENAME TO elsewhere_too"))
+    for url in ("/v1/webhooks", V2):
+        await recorder.fail(500, "GET", url)
 
 
 def same_form(one: object, other: object) -> bool:
@@ -212,6 +247,7 @@ async def test_the_examples_are_of_the_form_of_real_answers(
 ) -> None:
     recorder = Recorder(api, account, {})
     await record_notes(recorder, worker)
+    await record_voice_notes(recorder, worker)
     await record_webhooks(recorder)
     await record_account(recorder)
     await record_errors(recorder, api)

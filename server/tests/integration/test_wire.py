@@ -52,6 +52,15 @@ async def test_what_is_no_http_gets_an_answer_like_all_others(port: int, request
     assert answer.headers["content-type"] == "application/json"
 
 
+@pytest.mark.parametrize(
+    "rest", [b" HTTP/1.1\r\nHost: a\r\nX: a\x00b\r\n\r\n", b"?q=" + b"x" * (8 * MAX_HEAD_BYTES)]
+)
+async def test_the_dialect_is_that_of_the_path_also_for_what_is_no_http(port: int, rest: bytes) -> None:
+    answer = await exchange(port, b"GET /api/v2/voice-notes" + rest)
+    assert_is_published(answer.status, answer.headers, answer.body, path="/api/v2/voice-notes")
+    assert answer.status in {400, 431}
+
+
 async def test_a_body_that_breaks_off_its_framing_is_refused(port: int, account: Account) -> None:
     lines = [b"%s: %s" % header for header in keys(account)]
     head = b"POST /v1/token HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n" + b"\r\n".join(lines)
@@ -112,6 +121,8 @@ async def test_an_upgrade_is_not_made(port: int, account: Account) -> None:
         ("/v1/account/api-keys", "GET, POST"),
         ("/v1/token", "POST"),
         ("/v1/uploads/x", "PUT"),
+        ("/api/v2/voice-notes", "GET, POST"),
+        ("/api/v2/voice-notes/x", "GET, PUT, DELETE"),
     ],
 )
 async def test_a_wrong_method_is_told_the_right_ones(port: int, path: str, allowed: str) -> None:

@@ -18,6 +18,7 @@ _TITLES = {
     409: "Conflict",
     413: "Payload too large",
     429: "Rate limit exceeded",
+    431: "Invalid request",
     503: "Service unavailable",
 }
 _NOT_FOUND: dict[type[NotFound], str] = {

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from vocafuse_server.core.ids import WorkspaceId, parse_uuid
-from vocafuse_server.dialects.fields import JsonObject, printable, whole_number, within
+from vocafuse_server.dialects.fields import PRINTABLE, JsonObject, printable, whole_number, within
 
 MAX_TAGS = 50
 MAX_TAG_LENGTH = 64
@@ -47,7 +47,12 @@ def split_tags(text: str) -> list[str]:
     return [tag for part in text.split(",") if (tag := part.strip())]
 
 
-Tag = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TAG_LENGTH), AfterValidator(printable)]
+Tag = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=MAX_TAG_LENGTH),
+    AfterValidator(printable),
+    Field(json_schema_extra=PRINTABLE),
+]
 Tags = Annotated[list[Tag], Field(max_length=MAX_TAGS)]
 Metadata = Annotated[JsonObject, AfterValidator(_small)]
 Duration = Annotated[float, BeforeValidator(_number), Field(ge=0, le=MAX_DURATION_S, allow_inf_nan=False)]
@@ -55,10 +60,16 @@ WorkspaceText = Annotated[
     str, AfterValidator(_workspace_id), WithJsonSchema({"type": "string", "format": "uuid"})
 ]
 AudioUrl = Annotated[
-    str, StringConstraints(min_length=1, max_length=MAX_URL_LENGTH), AfterValidator(printable)
+    str,
+    StringConstraints(min_length=1, max_length=MAX_URL_LENGTH),
+    AfterValidator(printable),
+    Field(json_schema_extra={"format": "uri", "pattern": "^https?://"}),
 ]
 Offset = Annotated[
-    int, BeforeValidator(whole_number), within(0, MAX_OFFSET), Field(json_schema_extra={"minimum": 0})
+    int,
+    BeforeValidator(whole_number),
+    within(0, MAX_OFFSET),
+    Field(json_schema_extra={"minimum": 0, "maximum": MAX_OFFSET}),
 ]
 
 

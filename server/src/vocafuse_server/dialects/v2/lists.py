@@ -3,12 +3,12 @@
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from vocafuse_server.core.errors import InvalidField
 from vocafuse_server.core.pages import DEFAULT_LIMIT
 from vocafuse_server.dialects.context import Session
-from vocafuse_server.dialects.fields import PageLimit, printable
+from vocafuse_server.dialects.fields import PRINTABLE, PageLimit, printable
 from vocafuse_server.dialects.routing import NoteReader
 from vocafuse_server.dialects.upload_details import PublicBase
 from vocafuse_server.dialects.v2.fields import (
@@ -26,9 +26,14 @@ from vocafuse_server.notes.filters import NoteFilter, owner_of
 _STATUSES = {name: status for status, name in STATUS_NAMES.items()}
 # As long as all tags of a note together.
 TagList = Annotated[
-    str, StringConstraints(max_length=MAX_TAGS * (MAX_TAG_LENGTH + 1)), AfterValidator(printable)
+    str,
+    StringConstraints(max_length=MAX_TAGS * (MAX_TAG_LENGTH + 1)),
+    AfterValidator(printable),
+    Field(json_schema_extra=PRINTABLE),
 ]
-SearchText = Annotated[str, StringConstraints(max_length=255), AfterValidator(printable)]
+SearchText = Annotated[
+    str, StringConstraints(max_length=255), AfterValidator(printable), Field(json_schema_extra=PRINTABLE)
+]
 
 
 def _wanted_tags(text: str) -> list[str]:

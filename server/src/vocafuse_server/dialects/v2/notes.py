@@ -42,14 +42,14 @@ class V2Route(AuthenticatedRoute):
 
 
 router = APIRouter(prefix=f"{PATH}/voice-notes", route_class=V2Route, tags=["v2 voice notes"])
-router.add_api_route("", list_voice_notes, response_model=VoiceNotesAnswer, responses=errors(400, 401, 403))
+router.add_api_route("", list_voice_notes, response_model=VoiceNotesAnswer, responses=errors(401, 403))
 
 
 @router.post(
     "",
     status_code=201,
     response_model=VoiceNoteAnswer,
-    responses={**replayable(201), **errors(400, 401, 403, 409, 413)},
+    responses={**replayable(201), **errors(401, 403, 409, 413)},
 )
 async def create_voice_note(
     body: CreateRequest,
@@ -84,7 +84,7 @@ async def get_voice_note(
     return VoiceNoteDetailAnswer(voiceNote=voice_note_with_transcript(note, row, base_url=base_url))
 
 
-@router.put("/{note_id}", response_model=VoiceNoteAnswer, responses=errors(400, 401, 403, 404, 413))
+@router.put("/{note_id}", response_model=VoiceNoteAnswer, responses=errors(401, 403, 404, 413))
 async def update_voice_note(
     note_id: str,
     body: UpdateRequest,
@@ -114,7 +114,7 @@ async def delete_voice_note(
     return MessageAnswer(message="Voice note deleted")
 
 
-@router.post("/{note_id}/transcribe", response_model=QueuedAnswer, responses=errors(401, 403, 404, 409))
+@router.post("/{note_id}/transcribe", response_model=QueuedAnswer, responses=errors(401, 403, 404, 409, 413))
 async def transcribe_voice_note(
     note_id: str, session: Session, context: Context, caller: NoteWriter
 ) -> QueuedAnswer:

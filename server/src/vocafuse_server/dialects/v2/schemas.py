@@ -36,6 +36,13 @@ def _without_empty_defaults(schema: JsonDict) -> None:
             del field["default"]
 
 
+def _of_a_change(schema: JsonDict) -> None:
+    fields = cast("dict[str, JsonDict]", schema["properties"])
+    for field in fields.values():
+        field.pop("default", None)
+    schema["anyOf"] = [{"required": [name]} for name in fields]
+
+
 class CreateRequest(RequestBody):
     model_config = ConfigDict(json_schema_extra=_without_empty_defaults)
 
@@ -54,7 +61,7 @@ class CreateRequest(RequestBody):
 class UpdateRequest(RequestBody):
     """At least one of the three is needed; each replaces what there was."""
 
-    model_config = ConfigDict(json_schema_extra=_without_empty_defaults)
+    model_config = ConfigDict(json_schema_extra=_of_a_change)
 
     title: ShortText = ""
     tags: Tags = Field(default_factory=list[str])

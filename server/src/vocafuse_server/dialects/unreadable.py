@@ -1,6 +1,6 @@
 """The answer to bytes that are no request: no route sees them, yet the client gets what all get."""
 
-from fastapi import Request, Response
+from starlette.responses import Response
 from starlette.types import Scope
 
 from vocafuse_server.accounts.errors import RateLimited
@@ -8,8 +8,7 @@ from vocafuse_server.core.errors import InvalidRequest
 from vocafuse_server.core.logging import get_logger
 from vocafuse_server.dialects.context import AppContext
 from vocafuse_server.dialects.rate_limit_headers import rate_limit_headers
-from vocafuse_server.dialects.request_log import new_request_id
-from vocafuse_server.dialects.v1 import errors
+from vocafuse_server.dialects.request_log import ErrorResponse, new_request_id
 
 log = get_logger(__name__)
 
@@ -25,19 +24,25 @@ class HeadTooLarge(InvalidRequest):
         super().__init__("The request's line and headers are too large.", details={"max_bytes": max_bytes})
 
 
-def refuse_unreadable(context: AppContext, address: str | None, error: InvalidRequest) -> Response:
-    """The answer, counted for the address that the bytes came from."""
+def refuse_unreadable(
+    context: AppContext, respond: ErrorResponse, *, address: str | None, target: bytes, error: InvalidRequest
+) -> Response:
+    """The answer, counted for the address that the bytes came from.
+
+    Args:
+        target: What was read of the request's target, which says whose dialect to answer in.
+    """
     request_id = new_request_id()
     standing = context.rate_limiter.refuse(address)
     shown = error if standing.allowed else RateLimited(standing.retry_after_s)
     scope: Scope = {
         "type": "http",
         "method": "",
-        "path": "",
+        "path": target.partition(b"?")[0].decode("latin-1"),
         "headers": [],
         "state": {"request_id": request_id},
     }
-    response = errors.render(Request(scope), shown)
+    response = respond(scope, shown)
     response.headers["X-Request-Id"] = request_id
     response.headers.update(rate_limit_headers(standing))
     log.info("unreadable request", request_id=request_id, status=shown.status)
