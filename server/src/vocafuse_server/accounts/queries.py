@@ -4,17 +4,18 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, exists, func, or_, select, text, update
+from sqlalchemy import BindParameter, ColumnElement, bindparam, exists, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vocafuse_server.accounts.models import ApiKey, KeyStatus, MonthlyUsage, Plan, Tenant
 from vocafuse_server.core.ids import ApiKeyId, TenantId
 from vocafuse_server.core.pages import Page, PageRequest
+from vocafuse_server.core.reading import RowQuery, RowReader
 
 
 class LiveKey(NamedTuple):
-    """What authentication needs to know of a key pair. Columns, since every request reads one."""
+    """What authentication needs to know of a key pair."""
 
     id: ApiKeyId
     tenant_id: TenantId
@@ -23,15 +24,9 @@ class LiveKey(NamedTuple):
     plan: Plan
 
 
-async def find_live_key(session: AsyncSession, api_key: str, *, now: datetime) -> LiveKey | None:
+async def find_live_key(rows: RowReader, api_key: str, *, now: datetime) -> LiveKey | None:
     """The key pair named `api_key`; None if it is revoked or has expired, or its tenant is suspended."""
-    found = await session.execute(
-        select(ApiKey.id, ApiKey.tenant_id, ApiKey.secret_digest, ApiKey.scopes, Tenant.plan)
-        .join(Tenant, Tenant.id == ApiKey.tenant_id)
-        .where(ApiKey.api_key == api_key, _key_is(KeyStatus.ACTIVE, now), Tenant.status == "active")
-    )
-    row = found.one_or_none()
-    return None if row is None else LiveKey(*row)
+    return await rows.find(_LIVE_KEY, api_key=api_key, now=now)
 
 
 async def find_active_tenant(
@@ -156,9 +151,21 @@ async def list_usage(
     return found.all()
 
 
-def _key_is(status: KeyStatus | None, now: datetime) -> ColumnElement[bool]:
+def _key_is(status: KeyStatus | None, now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     if status in {None, KeyStatus.REVOKED}:
         return ApiKey.status == (status or KeyStatus.ACTIVE)
     expired = ApiKey.expires_at <= now
     in_time = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now)
     return (ApiKey.status == KeyStatus.ACTIVE) & (in_time if status is KeyStatus.ACTIVE else expired)
+
+
+_LIVE_KEY = RowQuery(
+    LiveKey._make,
+    select(ApiKey.id, ApiKey.tenant_id, ApiKey.secret_digest, ApiKey.scopes, Tenant.plan)
+    .join(Tenant, Tenant.id == ApiKey.tenant_id)
+    .where(
+        ApiKey.api_key == bindparam("api_key"),
+        _key_is(KeyStatus.ACTIVE, bindparam("now")),
+        Tenant.status == "active",
+    ),
+)

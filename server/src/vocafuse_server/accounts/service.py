@@ -23,6 +23,7 @@ from vocafuse_server.accounts.tokens import TokenClaims, TokenSigner
 from vocafuse_server.core.database import JsonObject
 from vocafuse_server.core.errors import InvalidField, NotFound
 from vocafuse_server.core.ids import ApiKeyId, TenantId, new_uuid
+from vocafuse_server.core.reading import RowReader
 
 # Compared with when a key is unknown, so that guessing keys takes as long as guessing secrets.
 _NO_DIGEST = bytes(32)
@@ -221,15 +222,13 @@ async def _add_key(
     return row
 
 
-async def authenticate_key_pair(
-    session: AsyncSession, *, api_key: str, api_secret: str, now: datetime
-) -> Caller:
+async def authenticate_key_pair(rows: RowReader, *, api_key: str, api_secret: str, now: datetime) -> Caller:
     """The caller that a key pair stands for.
 
     Raises:
         InvalidApiKey: No such key, not its secret, revoked or expired.
     """
-    key = await queries.find_live_key(session, api_key, now=now)
+    key = await queries.find_live_key(rows, api_key, now=now)
     matches = secret_matches(api_secret, key.secret_digest if key else _NO_DIGEST)
     if key is None or not matches:
         raise InvalidApiKey

@@ -28,6 +28,7 @@ from vocafuse_server.core.ids import (
     WebhookId,
     WorkspaceId,
 )
+from vocafuse_server.core.reading import RowReader
 
 JsonObject = dict[str, Any]
 
@@ -97,17 +98,27 @@ def _try_idle_connections(engine: AsyncEngine, *, trusted_s: float) -> None:
     event.listen(engine.sync_engine, "checkout", taken)
 
 
+# Rows take so little time that few connections serve more requests than a process can.
+_ROW_CONNECTIONS = 4
+
+
 class Database:
-    """A pool of connections and the transactions made on it.
+    """A pool of connections, the transactions made on it, and single rows.
 
     Args:
+        pool_size: Connections at most, up to a third of them for rows; one for each at least.
         trusted_s: How long a connection may lie idle and be used without being tried first.
+
+    Attributes:
+        rows: Reads single rows.
     """
 
     def __init__(self, database_url: str, *, pool_size: int, trusted_s: float = _TRUSTED_S) -> None:
+        for_rows = min(_ROW_CONNECTIONS, max(1, pool_size // 3))
+        self.rows = RowReader(libpq_url(database_url), max_connections=for_rows)
         self._engine: AsyncEngine = create_async_engine(
             sqlalchemy_url(database_url),
-            pool_size=pool_size,
+            pool_size=max(1, pool_size - for_rows),
             max_overflow=0,
             pool_timeout=10,
             hide_parameters=True,  # Values can be secrets; errors and logs show the SQL alone.
@@ -146,6 +157,7 @@ class Database:
             await connection.execute(text("SELECT 1"))
 
     async def close(self) -> None:
+        await self.rows.close()
         await self._engine.dispose()
 
 

@@ -59,7 +59,7 @@ class Settings(BaseSettings):
         default=None, description="Postgres 15 or later. Unset: an embedded Postgres in the data directory."
     )
     database_pool_size: int = Field(
-        default=10, ge=1, le=200, description="Database connections per process, at most."
+        default=10, ge=1, le=200, description="Database connections per process, at most (2 if it is 1)."
     )
     storage_url: str | None = Field(
         default=None,

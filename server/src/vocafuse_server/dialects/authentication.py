@@ -47,10 +47,12 @@ def _credentials(request: Request, *, pair_as_token: bool) -> KeyPair | str:
 
 
 async def _key_caller(key_pair: KeyPair, context: AppContext) -> Caller:
-    async with context.database.reading() as session:
-        caller = await authenticate_key_pair(
-            session, api_key=key_pair.api_key, api_secret=key_pair.api_secret, now=context.clock()
-        )
+    caller = await authenticate_key_pair(
+        context.database.rows,
+        api_key=key_pair.api_key,
+        api_secret=key_pair.api_secret,
+        now=context.clock(),
+    )
     if caller.key_id is not None:
         context.key_usage.record(caller.key_id, now=context.clock())
     return caller

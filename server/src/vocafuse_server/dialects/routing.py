@@ -104,12 +104,17 @@ def caller_with(scope: Scope | None = None) -> Any:
     """The dependency that gives the caller, once it is known to hold `scope`."""
 
     async def caller(request: Request) -> Caller:
-        found: Caller = request.state.caller
-        if scope is not None:
-            found.require(scope)
-        return found
+        return caller_of(request, scope)
 
     return Depends(caller)
+
+
+def caller_of(request: Request, scope: Scope | None = None) -> Caller:
+    """The caller of a request that was authenticated, once it is known to hold `scope`."""
+    found: Caller = request.state.caller
+    if scope is not None:
+        found.require(scope)
+    return found
 
 
 NoteReader = Annotated[Caller, caller_with(Scope.VOICENOTES_READ)]

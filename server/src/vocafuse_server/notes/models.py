@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from sqlalchemy import BigInteger, Column, Date, DateTime, ForeignKey, Index, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -106,6 +107,33 @@ class Note(Base):
     processed_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
     """Since when the note is in no list and can't be found; its data stays until it is purged."""
+
+
+class NoteRow(NamedTuple):
+    """What is shown of a note: those columns of `Note`."""
+
+    id: NoteId
+    tenant_id: TenantId
+    identity: str | None
+    status: NoteStatus
+    original_filename: str
+    audio_key: str
+    file_size_bytes: int | None
+    audio_format: str | None
+    audio_codec: str | None
+    duration_seconds: float | None
+    sample_rate: int | None
+    channels: int | None
+    bit_rate: int | None
+    custom_tags: JsonObject | None
+    upload_source: UploadSource
+    client_ip: str | None
+    user_agent: str | None
+    failure_code: str | None
+    failure_message: str | None
+    created_at: datetime
+    updated_at: datetime
+    processed_at: datetime | None
 
 
 class TranscriptionRow(Base):

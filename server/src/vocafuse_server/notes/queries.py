@@ -3,17 +3,35 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, func, literal, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from vocafuse_server.core.ids import NoteId
+from vocafuse_server.core.ids import NoteId, TenantId
+from vocafuse_server.core.reading import RowQuery, RowReader
 from vocafuse_server.notes.filters import Owner
-from vocafuse_server.notes.models import Note, NoteStatus, TranscriptionRow
+from vocafuse_server.notes.models import Note, NoteRow, NoteStatus, TranscriptionRow
 
 
 async def find_note(session: AsyncSession, owner: Owner, note_id: NoteId) -> Note | None:
     return await session.scalar(select(Note).where(Note.id == note_id, *_visible_to(owner)))
+
+
+async def read_note(rows: RowReader, owner: Owner, note_id: NoteId) -> NoteRow | None:
+    if owner.identity is None:
+        return await rows.find(_NOTE, note_id=note_id, tenant_id=owner.tenant_id)
+    return await rows.find(_NOTE_OF_USER, note_id=note_id, tenant_id=owner.tenant_id, identity=owner.identity)
 
 
 async def find_note_for_work(session: AsyncSession, note_id: NoteId) -> Note | None:
@@ -214,7 +232,25 @@ async def _step(
 
 
 def _visible_to(owner: Owner) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [Note.tenant_id == owner.tenant_id, Note.deleted_at.is_(None)]
-    if owner.identity is not None:
-        conditions.append(Note.identity == owner.identity)
+    return _visible(owner.tenant_id, owner.identity)
+
+
+def _visible(
+    tenant_id: TenantId | BindParameter[TenantId], identity: str | BindParameter[str] | None
+) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [Note.tenant_id == tenant_id, Note.deleted_at.is_(None)]
+    if identity is not None:
+        conditions.append(Note.identity == identity)
     return conditions
+
+
+def _note_row(identity: BindParameter[str] | None) -> RowQuery[NoteRow]:
+    columns = [Note.__table__.c[name] for name in NoteRow._fields]
+    is_asked_for = Note.id == bindparam("note_id")
+    return RowQuery(
+        NoteRow._make, select(*columns).where(is_asked_for, *_visible(bindparam("tenant_id"), identity))
+    )
+
+
+_NOTE = _note_row(None)
+_NOTE_OF_USER = _note_row(bindparam("identity"))

@@ -10,6 +10,7 @@ from vocafuse_server.accounts.usage import count_duration, count_note
 from vocafuse_server.core.database import JsonObject
 from vocafuse_server.core.ids import NoteId, TenantId, WorkspaceId, new_uuid
 from vocafuse_server.core.queue import JobQueue, Queue, Task
+from vocafuse_server.core.reading import RowReader
 from vocafuse_server.notes import queries
 from vocafuse_server.notes.errors import (
     AudioAlreadyUploaded,
@@ -21,7 +22,7 @@ from vocafuse_server.notes.errors import (
 from vocafuse_server.notes.events import announce_note
 from vocafuse_server.notes.filters import Owner
 from vocafuse_server.notes.intake import ArrivedAudio
-from vocafuse_server.notes.models import Note, NoteStatus, TranscriptionRow, UploadSource
+from vocafuse_server.notes.models import Note, NoteRow, NoteStatus, TranscriptionRow, UploadSource
 from vocafuse_server.storage.objects import Objects
 from vocafuse_server.webhooks.events import EventKind
 from vocafuse_server.webhooks.queries import forget_note
@@ -183,6 +184,18 @@ async def get_note(session: AsyncSession, owner: Owner, note_id: NoteId | None) 
         NoteNotFound: This owner has none with this id.
     """
     found = await queries.find_note(session, owner, note_id) if note_id else None
+    if found is None:
+        raise NoteNotFound
+    return found
+
+
+async def read_note(rows: RowReader, owner: Owner, note_id: NoteId | None) -> NoteRow:
+    """What is shown of one note.
+
+    Raises:
+        NoteNotFound: This owner has none with this id.
+    """
+    found = await queries.read_note(rows, owner, note_id) if note_id else None
     if found is None:
         raise NoteNotFound
     return found
