@@ -98,15 +98,11 @@ def _try_idle_connections(engine: AsyncEngine, *, trusted_s: float) -> None:
     event.listen(engine.sync_engine, "checkout", taken)
 
 
-# Rows take so little time that few connections serve more requests than a process can.
-_ROW_CONNECTIONS = 4
-
-
 class Database:
     """A pool of connections, the transactions made on it, and single rows.
 
     Args:
-        pool_size: Connections at most, up to a third of them for rows; one for each at least.
+        pool_size: Connections at most, one of them for single rows; at least one is for all else.
         trusted_s: How long a connection may lie idle and be used without being tried first.
 
     Attributes:
@@ -114,11 +110,10 @@ class Database:
     """
 
     def __init__(self, database_url: str, *, pool_size: int, trusted_s: float = _TRUSTED_S) -> None:
-        for_rows = min(_ROW_CONNECTIONS, max(1, pool_size // 3))
-        self.rows = RowReader(libpq_url(database_url), max_connections=for_rows)
+        self.rows = RowReader(libpq_url(database_url))
         self._engine: AsyncEngine = create_async_engine(
             sqlalchemy_url(database_url),
-            pool_size=max(1, pool_size - for_rows),
+            pool_size=max(1, pool_size - 1),
             max_overflow=0,
             pool_timeout=10,
             hide_parameters=True,  # Values can be secrets; errors and logs show the SQL alone.

@@ -1,15 +1,15 @@
 """Single rows, read as cheaply as Postgres gives them: for what nearly every request asks.
 
-A query is prepared once on each connection, is a transaction of its own, and goes straight to libpq, through
-the driver's `psycopg.pq`. A session, of whose abilities a single row needs none, takes many times the
-processor time.
+A query is prepared once, is a transaction of its own, and goes straight to libpq, through the driver's
+`psycopg.pq`. A session, of whose abilities a single row needs none, takes many times the processor time.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from enum import StrEnum
 from functools import cached_property
+from itertools import count
 from typing import Any, Generic, TypeVar
 
 import psycopg
@@ -25,7 +25,8 @@ from vocafuse_server.core.errors import ServiceUnavailable
 Row = TypeVar("Row")
 
 _DIALECT = PGDialect(paramstyle="numeric_dollar")
-_PATIENCE_S = 10
+_PATIENCE_S = 10.0
+_GOOD = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 
 
 class RowQuery(Generic[Row]):
@@ -75,75 +76,83 @@ class RowQuery(Generic[Row]):
 
 
 class RowReader:
-    """Runs such queries, on connections of its own that are opened when they are first wanted.
+    """Runs such queries, all on one connection that is opened when it is first wanted.
+
+    They wait for no answer to the query before (libpq's pipeline mode), so that those of many requests
+    share the ways to Postgres and back.
 
     Args:
         url: The database, as libpq reads it.
-        max_connections: So many queries run at once; others wait.
+        patience_s: How long a query may take. Rows are found by their keys, so one that takes longer
+            comes from a connection that hangs, and that is then replaced.
     """
 
-    def __init__(self, url: str, *, max_connections: int) -> None:
+    def __init__(self, url: str, *, patience_s: float = _PATIENCE_S) -> None:
         self._url = url
-        self._places = asyncio.Semaphore(max_connections)
-        self._free: list[_Connection] = []
+        self._patience_s = patience_s
+        self._connection: _Connection | None = None
+        self._opening: asyncio.Task[_Connection] | None = None
 
     async def find(self, query: RowQuery[Row], **parameters: object) -> Row | None:
         """The row that the query finds; None if there is none.
 
         Raises:
-            ServiceUnavailable: The database can't be reached, or no connection comes free in time.
+            ServiceUnavailable: The database can't be reached, or doesn't answer in time.
         """
+        values = query.values(parameters)
         try:
-            await self._take_place()
+            async with asyncio.timeout(self._patience_s):
+                return await self._find(query, values)
         except TimeoutError as error:
+            await self.close()
             raise ServiceUnavailable from error
-        try:
-            return await self._find(query, query.values(parameters))
         except psycopg.OperationalError as error:
             raise ServiceUnavailable from error
-        finally:
-            self._places.release()
 
     async def close(self) -> None:
-        """Close the connections. No query may be running."""
-        while self._free:
-            self._free.pop().close()
-
-    async def _take_place(self) -> None:
-        if not self._places.locked():
-            await self._places.acquire()
-            return
-        async with asyncio.timeout(_PATIENCE_S):
-            await self._places.acquire()
+        """Close the connection; what waits for an answer is told that it was lost."""
+        if self._connection is not None:
+            self._connection.close()
 
     async def _find(self, query: RowQuery[Row], values: Sequence[object]) -> Row | None:
-        while self._free:
-            # One that was lost since its last use may not show it yet; to read again does no harm.
-            with suppress(psycopg.OperationalError):
-                return await self._ask(self._free.pop(), query, values)
-        return await self._ask(await _Connection.open(self._url), query, values)
+        connection = self._connection
+        if connection is not None and connection.is_open:
+            try:
+                return await connection.find(query, values)
+            except psycopg.OperationalError:
+                connection.close()  # Postgres went away since its last use; to read again does no harm.
+        return await (await self._open()).find(query, values)
 
-    async def _ask(
-        self, connection: "_Connection", query: RowQuery[Row], values: Sequence[object]
-    ) -> Row | None:
-        found = await connection.find(query, values)
-        self._free.append(connection)
-        return found
+    async def _open(self) -> "_Connection":
+        """The connection; all who want it while it is opened wait for the same one."""
+        if self._connection is None or not self._connection.is_open:
+            if self._opening is None:
+                self._opening = asyncio.create_task(_Connection.open(self._url))
+                self._opening.add_done_callback(self._opened)
+            await asyncio.shield(self._opening)
+        if self._connection is None:
+            raise _lost()
+        return self._connection
+
+    def _opened(self, opening: "asyncio.Task[_Connection]") -> None:
+        self._opening = None
+        if not opening.cancelled() and opening.exception() is None:
+            self._connection = opening.result()
 
 
 class _Connection:
-    """A connection that runs one query at a time. Whatever goes wrong closes it.
-
-    It listens all the time, so that one which Postgres closes while it lies idle is not used again.
-    """
+    """A connection in libpq's pipeline mode. It listens all the time, so that it notices being closed."""
 
     def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
         self._connection = connection  # Closes the socket when it is collected, so it is held.
         self._pgconn = connection.pgconn
+        self._pgconn.enter_pipeline_mode()
         self._transformer = Transformer(connection)
         self._prepared: dict[RowQuery[Any], bytes] = {}
-        self._awaited: asyncio.Future[PGresult | None] | None = None
+        self._numbers = count()
+        self._asked: deque[asyncio.Future[PGresult]] = deque()
         self._result: PGresult | None = None
+        self._is_sending = False
         self._loop = asyncio.get_running_loop()
         self._socket = self._pgconn.socket
         self._loop.add_reader(self._socket, self._receive)
@@ -159,17 +168,14 @@ class _Connection:
         Raises:
             psycopg.Error: Postgres refused it, or went away.
         """
-        if not self.is_open:
-            raise _lost()
-        try:
-            sent = self._transformer.dump_sequence(values, [PyFormat.AUTO] * len(values))
-            name = self._prepared.get(query) or await self._prepare(query)
-            formats = self._transformer.formats
-            self._pgconn.send_query_prepared(name, sent, formats, Format.BINARY)
-            result = await self._answer(ExecStatus.TUPLES_OK)
-        except BaseException:
-            self.close()
-            raise
+        sent = self._transformer.dump_sequence(values, [PyFormat.AUTO] * len(values))
+        formats = self._transformer.formats
+        self._pgconn.send_query_prepared(self._name(query), sent, formats, Format.BINARY)
+        self._pgconn.pipeline_sync()  # Whatever fails fails up to here, and is alone in that.
+        result = await self._answer()
+        if result.status != ExecStatus.TUPLES_OK:
+            self._prepared.pop(query, None)
+            raise error_from_result(result)
         if result.ntuples == 0:
             return None
         self._transformer.set_pgresult(result)
@@ -181,52 +187,62 @@ class _Connection:
             self._loop.remove_reader(self._socket)
             self._loop.remove_writer(self._socket)
             self._pgconn.finish()
+        while self._asked:
+            if not (waiting := self._asked.popleft()).done():
+                waiting.set_exception(_lost())
 
-    async def _prepare(self, query: RowQuery[Any]) -> bytes:
-        name = b"row_%d" % len(self._prepared)
-        self._pgconn.send_prepare(name, query.sql, self._transformer.types)
-        await self._answer(ExecStatus.COMMAND_OK)
-        self._prepared[query] = name
+    def _name(self, query: RowQuery[Any]) -> bytes:
+        """The name of the prepared query; if it isn't prepared yet, that is sent right before its use."""
+        name = self._prepared.get(query)
+        if name is None:
+            name = self._prepared[query] = b"row_%d" % next(self._numbers)
+            self._pgconn.send_prepare(name, query.sql, self._transformer.types)
         return name
 
-    async def _answer(self, expected: ExecStatus) -> PGresult:
-        self._awaited = self._loop.create_future()
-        self._send()
-        result = await self._awaited
-        if result is None or self._pgconn.status != ConnStatus.OK:
-            raise _lost()
-        if result.status != expected:
-            raise error_from_result(result)
-        return result
+    async def _answer(self) -> PGresult:
+        answer: asyncio.Future[PGresult] = self._loop.create_future()
+        self._asked.append(answer)
+        if not self._is_sending:
+            self._is_sending = True
+            self._loop.call_soon(self._send)  # What else is asked in this turn of the loop goes along.
+        return await answer
 
     def _send(self) -> None:
-        """Send what libpq still holds, now or when the socket takes it."""
-        if self._pgconn.flush():
-            self._loop.add_writer(self._socket, self._send_rest)
-
-    def _send_rest(self) -> None:
+        """Send what libpq holds; what the socket doesn't take now, as soon as it does."""
+        if not self.is_open:
+            return
         self._loop.remove_writer(self._socket)
-        self._send()
+        try:
+            self._is_sending = bool(self._pgconn.flush())
+        except psycopg.OperationalError:
+            self.close()
+            return
+        if self._is_sending:
+            self._loop.add_writer(self._socket, self._send)
 
     def _receive(self) -> None:
-        """Take in what has arrived; a result is whole once another one isn't there."""
+        """Take in what has arrived. An answer is whole when its sync comes; of several results, that of a
+        query that had to be prepared is the last, unless one failed."""
         try:
             self._pgconn.consume_input()
-            while not self._pgconn.is_busy():
+            while self._asked and not self._pgconn.is_busy():
                 result = self._pgconn.get_result()
+                if self._pgconn.status != ConnStatus.OK:
+                    raise _lost()
                 if result is None:
+                    continue  # Between two results.
+                if result.status == ExecStatus.PIPELINE_SYNC:
                     self._settle()
-                    return
-                self._result = result
-        except psycopg.Error:
-            self._result = None
-            self._settle()
+                elif self._result is None or self._result.status in _GOOD:
+                    self._result = result
+        except psycopg.OperationalError:
             self.close()
 
     def _settle(self) -> None:
-        if self._awaited is not None and not self._awaited.done():
-            self._awaited.set_result(self._result)
-        self._awaited = self._result = None
+        answer, result = self._asked.popleft(), self._result
+        self._result = None
+        if not answer.done() and result is not None:
+            answer.set_result(result)
 
 
 def _lost() -> psycopg.OperationalError:
