@@ -8,7 +8,7 @@ import logging
 import sys
 
 import structlog
-from structlog.types import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from vocafuse_server.core.settings import Settings
 
@@ -19,24 +19,13 @@ _NOT_FOR_PEOPLE = ("request_id", "tenant_id")
 
 
 def configure_logging(settings: Settings) -> None:
-    """Send all logs, ours and the libraries', through structlog to standard error."""
+    """Send all logs to standard error in one form; ours at once, the libraries' by way of `logging`."""
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.ExtraAdder(allow=()),
+        structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso" if as_json else "%H:%M:%S", utc=as_json),
     ]
-    structlog.configure(
-        processors=[
-            *shared,
-            structlog.processors.StackInfoRenderer(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
     render: list[Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if as_json
@@ -51,10 +40,16 @@ def configure_logging(settings: Settings) -> None:
             ),
         ]
     )
+    structlog.configure(
+        processors=[*shared, *render],
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        cache_logger_on_first_use=True,
+    )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(allow=())],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
         )
     )
@@ -79,7 +74,7 @@ def _for_people(logger: WrappedLogger, method: str, event: EventDict) -> EventDi
     return event
 
 
-def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+def get_logger(name: str) -> FilteringBoundLogger:
     """A logger for one module."""
-    logger: structlog.stdlib.BoundLogger = structlog.get_logger(name)
+    logger: FilteringBoundLogger = structlog.get_logger(name)
     return logger

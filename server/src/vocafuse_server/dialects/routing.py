@@ -73,8 +73,11 @@ def allowed_methods(request: Request) -> list[str]:
 
 def _check_query(request: Request) -> None:
     """Raises unless the query string is text that names each parameter once."""
+    query: bytes = request.scope["query_string"]
+    if not query:
+        return
     try:
-        unquote_to_bytes(request.scope["query_string"]).decode()
+        unquote_to_bytes(query).decode()
     except UnicodeDecodeError as error:
         raise InvalidRequest("The query string is not valid UTF-8.") from error
     for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():

@@ -54,7 +54,7 @@ PageNumber = Annotated[
 
 def wire_time(moment: datetime) -> str:
     """v1's form of a time: UTC without a zone, to the second."""
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
+    return moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 def wire_time_or_none(moment: datetime | None) -> str | None:
