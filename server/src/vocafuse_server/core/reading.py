@@ -26,7 +26,6 @@ Row = TypeVar("Row")
 
 _DIALECT = PGDialect(paramstyle="numeric_dollar")
 _PATIENCE_S = 10.0
-_GOOD = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 
 
 class RowQuery(Generic[Row]):
@@ -78,8 +77,8 @@ class RowQuery(Generic[Row]):
 class RowReader:
     """Runs such queries, all on one connection that is opened when it is first wanted.
 
-    They wait for no answer to the query before (libpq's pipeline mode), so that those of many requests
-    share the ways to Postgres and back.
+    They wait for no answer to the query before (libpq's pipeline mode), and all that are asked in one turn of
+    the event loop are sent together, so that many requests share the ways to Postgres and back.
 
     Args:
         url: The database, as libpq reads it.
@@ -99,14 +98,9 @@ class RowReader:
         Raises:
             ServiceUnavailable: The database can't be reached, or doesn't answer in time.
         """
-        values = query.values(parameters)
         try:
-            async with asyncio.timeout(self._patience_s):
-                return await self._find(query, values)
-        except TimeoutError as error:
-            await self.close()
-            raise ServiceUnavailable from error
-        except psycopg.OperationalError as error:
+            return await self._find(query, query.values(parameters))
+        except (psycopg.OperationalError, TimeoutError) as error:
             raise ServiceUnavailable from error
 
     async def close(self) -> None:
@@ -127,7 +121,7 @@ class RowReader:
         """The connection; all who want it while it is opened wait for the same one."""
         if self._connection is None or not self._connection.is_open:
             if self._opening is None:
-                self._opening = asyncio.create_task(_Connection.open(self._url))
+                self._opening = asyncio.create_task(_Connection.open(self._url, self._patience_s))
                 self._opening.add_done_callback(self._opened)
             await asyncio.shield(self._opening)
         if self._connection is None:
@@ -143,15 +137,16 @@ class RowReader:
 class _Connection:
     """A connection in libpq's pipeline mode. It listens all the time, so that it notices being closed."""
 
-    def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
+    def __init__(self, connection: psycopg.AsyncConnection[Any], patience_s: float) -> None:
         self._connection = connection  # Closes the socket when it is collected, so it is held.
+        self._patience_s = patience_s
+        self._patience: asyncio.TimerHandle | None = None
         self._pgconn = connection.pgconn
         self._pgconn.enter_pipeline_mode()
         self._transformer = Transformer(connection)
         self._prepared: dict[RowQuery[Any], bytes] = {}
         self._numbers = count()
         self._asked: deque[asyncio.Future[PGresult]] = deque()
-        self._result: PGresult | None = None
         self._is_sending = False
         self._loop = asyncio.get_running_loop()
         self._socket = self._pgconn.socket
@@ -159,8 +154,9 @@ class _Connection:
         self.is_open = True
 
     @classmethod
-    async def open(cls, url: str) -> "_Connection":
-        return cls(await psycopg.AsyncConnection.connect(url, autocommit=True))
+    async def open(cls, url: str, patience_s: float) -> "_Connection":
+        async with asyncio.timeout(patience_s):
+            return cls(await psycopg.AsyncConnection.connect(url, autocommit=True), patience_s)
 
     async def find(self, query: RowQuery[Row], values: Sequence[object]) -> Row | None:
         """The row that the query finds.
@@ -168,11 +164,16 @@ class _Connection:
         Raises:
             psycopg.Error: Postgres refused it, or went away.
         """
+        answer: asyncio.Future[PGresult] = self._loop.create_future()
         sent = self._transformer.dump_sequence(values, [PyFormat.AUTO] * len(values))
-        formats = self._transformer.formats
-        self._pgconn.send_query_prepared(self._name(query), sent, formats, Format.BINARY)
-        self._pgconn.pipeline_sync()  # Whatever fails fails up to here, and is alone in that.
-        result = await self._answer()
+        name = self._prepared.get(query) or self._prepare(query, answer)
+        self._pgconn.send_query_prepared(name, sent, self._transformer.formats, Format.BINARY)
+        self._asked.append(answer)
+        self._send_soon()
+        result = await answer
+        if result.status == ExecStatus.PIPELINE_ABORTED:  # Another one failed that was sent along before.
+            self._prepared.pop(query, None)
+            return await self.find(query, values)
         if result.status != ExecStatus.TUPLES_OK:
             self._prepared.pop(query, None)
             raise error_from_result(result)
@@ -186,63 +187,66 @@ class _Connection:
             self.is_open = False
             self._loop.remove_reader(self._socket)
             self._loop.remove_writer(self._socket)
+            self._wait_no_longer()
             self._pgconn.finish()
         while self._asked:
             if not (waiting := self._asked.popleft()).done():
                 waiting.set_exception(_lost())
 
-    def _name(self, query: RowQuery[Any]) -> bytes:
-        """The name of the prepared query; if it isn't prepared yet, that is sent right before its use."""
-        name = self._prepared.get(query)
-        if name is None:
-            name = self._prepared[query] = b"row_%d" % next(self._numbers)
-            self._pgconn.send_prepare(name, query.sql, self._transformer.types)
+    def _prepare(self, query: RowQuery[Any], answer: asyncio.Future[PGresult]) -> bytes:
+        """Send the query to be prepared, right before its use, and give it a name."""
+        name = self._prepared[query] = b"row_%d" % next(self._numbers)
+        self._pgconn.send_prepare(name, query.sql, self._transformer.types)
+        self._asked.append(answer)
         return name
 
-    async def _answer(self) -> PGresult:
-        answer: asyncio.Future[PGresult] = self._loop.create_future()
-        self._asked.append(answer)
+    def _send_soon(self) -> None:
         if not self._is_sending:
             self._is_sending = True
-            self._loop.call_soon(self._send)  # What else is asked in this turn of the loop goes along.
-        return await answer
+            self._loop.call_soon(self._send)
 
     def _send(self) -> None:
-        """Send what libpq holds; what the socket doesn't take now, as soon as it does."""
+        """Send what was asked; what the socket doesn't take now, as soon as it does."""
         if not self.is_open:
             return
         self._loop.remove_writer(self._socket)
         try:
+            self._pgconn.pipeline_sync()
             self._is_sending = bool(self._pgconn.flush())
         except psycopg.OperationalError:
             self.close()
             return
         if self._is_sending:
             self._loop.add_writer(self._socket, self._send)
+        if self._patience is None:
+            self._patience = self._loop.call_later(self._patience_s, self.close)
 
     def _receive(self) -> None:
-        """Take in what has arrived. An answer is whole when its sync comes; of several results, that of a
-        query that had to be prepared is the last, unless one failed."""
+        """Take in what has arrived: one result for each that was asked, in that order."""
+        self._wait_no_longer()
         try:
             self._pgconn.consume_input()
             while self._asked and not self._pgconn.is_busy():
                 result = self._pgconn.get_result()
                 if self._pgconn.status != ConnStatus.OK:
                     raise _lost()
-                if result is None:
-                    continue  # Between two results.
-                if result.status == ExecStatus.PIPELINE_SYNC:
-                    self._settle()
-                elif self._result is None or self._result.status in _GOOD:
-                    self._result = result
+                if result is not None and result.status != ExecStatus.PIPELINE_SYNC:
+                    self._settle(result)
         except psycopg.OperationalError:
             self.close()
+        if self._asked:
+            self._patience = self._loop.call_later(self._patience_s, self.close)
 
-    def _settle(self) -> None:
-        answer, result = self._asked.popleft(), self._result
-        self._result = None
-        if not answer.done() and result is not None:
+    def _settle(self, result: PGresult) -> None:
+        answer = self._asked.popleft()
+        is_prepared = result.status == ExecStatus.COMMAND_OK  # Its use has a result of its own.
+        if not is_prepared and not answer.done():
             answer.set_result(result)
+
+    def _wait_no_longer(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
 
 def _lost() -> psycopg.OperationalError:
