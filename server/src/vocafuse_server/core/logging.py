@@ -4,6 +4,7 @@ What is known of the request or job at hand (`request_id`, `tenant_id`, `note_id
 `structlog.contextvars` and stands on every line written while it runs.
 """
 
+import json
 import logging
 import sys
 
@@ -27,7 +28,7 @@ def configure_logging(settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso" if as_json else "%H:%M:%S", utc=as_json),
     ]
     render: list[Processor] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_json)]
         if as_json
         else [
             _for_people,
@@ -58,6 +59,14 @@ def configure_logging(settings: Settings) -> None:
     root.setLevel(settings.log_level.upper())
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+# Made once: `json.dumps` makes one for every line that it is told a default for.
+_ENCODER = json.JSONEncoder(default=repr)
+
+
+def _json(event: EventDict, **_: object) -> str:
+    return _ENCODER.encode(event)
 
 
 def _for_people(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

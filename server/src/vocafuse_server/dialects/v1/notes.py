@@ -7,7 +7,13 @@ from vocafuse_server.accounts.scopes import Scope
 from vocafuse_server.dialects.context import Context, Session, app_context
 from vocafuse_server.dialects.idempotency import replayable
 from vocafuse_server.dialects.ids import parse_note_id
-from vocafuse_server.dialects.routing import AuthenticatedRoute, NoteWriter, UploadRoute, caller_of
+from vocafuse_server.dialects.routing import (
+    AuthenticatedRoute,
+    DirectRoute,
+    NoteWriter,
+    UploadRoute,
+    caller_of,
+)
 from vocafuse_server.dialects.v1.audio import AUDIO_PARAMETERS, AUDIO_RESPONSES, get_audio
 from vocafuse_server.dialects.v1.lists import TAG_FILTERS, list_notes
 from vocafuse_server.dialects.v1.multipart import UPLOAD_FORM, upload_in_one_step
@@ -36,6 +42,13 @@ def notes_router(words: Vocabulary) -> APIRouter:
     transcription = transcription_model(f"{title}Transcription", words.foreign_key)
     router = APIRouter(prefix=words.path, route_class=AuthenticatedRoute, tags=[words.collection])
     router.add_api_route(
+        "/{note_id}",
+        get_note,
+        route_class_override=DirectRoute,
+        response_model=NoteDetail,
+        responses=errors(401, 403, 404),
+    )
+    router.add_api_route(
         "", list_notes, response_model=page, responses=errors(401, 403), openapi_extra=TAG_FILTERS
     )
     router.add_api_route(
@@ -48,7 +61,6 @@ def notes_router(words: Vocabulary) -> APIRouter:
         responses={**replayable(201), **errors(401, 403, 409, 413)},
         openapi_extra=UPLOAD_FORM,
     )
-    router.add_api_route("/{note_id}", get_note, response_model=NoteDetail, responses=errors(401, 403, 404))
     router.add_api_route(
         "/{note_id}/transcription",
         get_transcription,
@@ -76,8 +88,6 @@ def notes_router(words: Vocabulary) -> APIRouter:
     return router
 
 
-# No call is made more often, so this one does without dependencies and without FastAPI's check of the answer:
-# together they cost more than all else that it does.
 async def get_note(note_id: str, request: Request) -> Response:
     """Get one note."""
     context = app_context(request)
