@@ -137,6 +137,20 @@ async def test_a_revoked_key_stays_listed_under_its_status_only(api: Api, accoun
     assert (again.status_code, again.json()["error"]["code"]) == (404, 3005)
 
 
+async def test_a_revoked_key_is_refused_by_the_next_request_of_every_process(
+    api: Api, account: Account, settings: Settings, database_url: str, clock: SettableClock
+) -> None:
+    async with running_app(settings, database_url, clock) as other:
+        for _ in range(3):
+            made = await create(api, account)
+            for process in (api, other):
+                assert (await process.http.get("/v1/voicenotes", headers=headers_of(made))).status_code == 200
+            assert (await api.http.delete(made["uri"], headers=account.headers)).status_code == 204
+            for process in (other, api):
+                refused = await process.http.get("/v1/voicenotes", headers=headers_of(made))
+                assert (refused.status_code, refused.json()["error"]["code"]) == (401, 1003)
+
+
 async def test_an_expired_key_is_refused_and_listed_as_such(
     api: Api, account: Account, clock: SettableClock
 ) -> None:

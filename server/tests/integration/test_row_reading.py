@@ -96,6 +96,11 @@ async def test_a_query_that_fails_fails_alone(rows: RowReader) -> None:
     assert await backend(rows) == before
 
 
+async def test_a_forgotten_parameter_is_no_null(rows: RowReader) -> None:
+    with pytest.raises(KeyError):
+        await rows.find(ECHO)
+
+
 async def test_a_reader_that_goes_away_takes_nobodys_answer(rows: RowReader) -> None:
     asked = [asyncio.create_task(rows.find(ECHO, text=f"text {number}")) for number in range(20)]
     await backend(rows)

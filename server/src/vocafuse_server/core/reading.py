@@ -17,7 +17,7 @@ from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, Format
 from psycopg.pq.abc import PGresult
-from sqlalchemy import Enum, Select
+from sqlalchemy import BindParameter, Enum, Select
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from vocafuse_server.core.errors import ServiceUnavailable
@@ -54,7 +54,8 @@ class RowQuery(Generic[Row]):
 
     @cached_property
     def _constants(self) -> dict[str, object]:
-        given: Mapping[str, object] = self._compiled.params
+        binds: Mapping[str, BindParameter[object]] = self._compiled.binds
+        given = {name: bind.value for name, bind in binds.items() if not bind.required}
         return {name: value.value if isinstance(value, StrEnum) else value for name, value in given.items()}
 
     @cached_property
@@ -70,7 +71,8 @@ class RowQuery(Generic[Row]):
     def row(self, columns: Sequence[Any]) -> Row:
         made = list(columns)
         for at, enumeration in self._enumerations:
-            made[at] = enumeration(made[at])
+            if made[at] is not None:
+                made[at] = enumeration(made[at])
         return self._make_row(made)
 
 
