@@ -39,6 +39,8 @@ e2e: .venv/.dev-installed ## Tests of the running server with the real model
 bench: .venv/.dev-installed ## Measure beside other programs (1-2 hours; BENCH=latency for one part)
 	$(BIN)/python -m bench --into docs $(BENCH)
 	$(BIN)/python bench/rate_limit.py
+	$(BIN)/python bench/pagination.py
+	$(BIN)/python -m bench.requests
 
 openapi: .venv/.run-installed ## Write openapi.json from the code
 	$(BIN)/python -m vocafuse_server.openapi > openapi.json
