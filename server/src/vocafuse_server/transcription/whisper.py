@@ -1,6 +1,8 @@
 """Whisper models: CTranslate2 alone, or, on processors, with a decoder of our own."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
+from threading import Lock
 
 import ctranslate2
 import numpy as np
@@ -21,6 +23,8 @@ from vocafuse_server.transcription.words import TokenTimes, read_alignment
 _MAX_LENGTH = 2 * MAX_TOKENS
 """CTranslate2 generates at most half of this."""
 _MAX_BATCH = 4
+_LARGE_FRAMES = 2000
+"""Of 20 s. What is larger is encoded by one worker at a time: its attention takes hundreds of megabytes."""
 _MAX_BATCH_S2 = 1800.0
 """Bound on windows times context squared, with which the memory of the encoder's attention grows: four
 windows of 20 s, or two of 30 s."""
@@ -135,6 +139,7 @@ class HybridWhisper:
         self.vocabulary = self._encoder.vocabulary
         self.log_mel = self._encoder.log_mel
         self._decoder = OnnxDecoder(files.path, self.vocabulary, threads=hardware.threads)
+        self._one_large = Lock()
 
     def batch_size(self, context_s: float) -> int:
         """See `Model.batch_size`."""
@@ -143,7 +148,8 @@ class HybridWhisper:
 
     def encode(self, features: NDArray[np.float32]) -> States:
         """See `Model.encode`."""
-        return self._encoder.encode(features)
+        with self._one_large if features.shape[2] > _LARGE_FRAMES else nullcontext():
+            return self._encoder.encode(features)
 
     def decode(
         self, states: States, languages: Sequence[str | None], *, temperature: float = 0.0
