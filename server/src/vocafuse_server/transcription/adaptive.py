@@ -34,7 +34,7 @@ from vocafuse_server.transcription.engine import (
     TranscriptionError,
     Word,
 )
-from vocafuse_server.transcription.hardware import Hardware
+from vocafuse_server.transcription.hardware import Hardware, keep_numpy_to_one_thread
 from vocafuse_server.transcription.languages import has_spaces, language_code
 from vocafuse_server.transcription.model import Model
 from vocafuse_server.transcription.vad import Window, find_windows
@@ -101,6 +101,7 @@ class AdaptiveWhisper:
         Raises:
             TranscriptionError: The files or the hardware do not fit.
         """
+        keep_numpy_to_one_thread()
         model = load_model(files, hardware)
         return cls(
             model,

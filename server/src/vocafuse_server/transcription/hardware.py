@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import ctranslate2
+from threadpoolctl import threadpool_limits
 
 from vocafuse_server.core.cpus import usable_cpus
 from vocafuse_server.core.settings import Settings
@@ -67,6 +68,15 @@ def choose_hardware(
     cores = usable_cpus()
     workers = workers or min(_MOST_WORKERS, max(1, cores // (threads or 1)))
     return Hardware(device, compute_type, workers, threads or max(1, cores // workers))
+
+
+def keep_numpy_to_one_thread() -> None:
+    """Let NumPy multiply without helper threads, in this whole process.
+
+    They would gain nothing on matrices as small as a note's, and after each product they spin for 70 ms, on
+    the cores that the workers need.
+    """
+    threadpool_limits(1, user_api="blas")
 
 
 def _choose_device(asked: str) -> str:

@@ -7,6 +7,7 @@ from itertools import pairwise
 import jiwer
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 from whisper_normalizer.basic import BasicTextNormalizer
 
 from vocafuse_server.transcription.adaptive import AdaptiveWhisper
@@ -67,6 +68,11 @@ async def test_the_stages_are_timed(engine: AdaptiveWhisper, decode: Decode) -> 
     times = result.times
     assert min(times.vad_s, times.features_s, times.encode_s, times.generate_s, times.align_s) > 0
     assert (result.provider, result.model, result.second_passes) == ("local", "whisper-base", 0)
+
+
+async def test_no_helper_threads_spin_beside_the_workers(engine: AdaptiveWhisper, decode: Decode) -> None:
+    await engine.transcribe(await decode(LOBSTER), TranscribeOptions())
+    assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {1}
 
 
 async def test_words_are_where_they_are_spoken(engine: AdaptiveWhisper, decode: Decode) -> None:
