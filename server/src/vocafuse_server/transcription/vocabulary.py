@@ -93,10 +93,15 @@ class Vocabulary:
         if pending:
             yield self.spell(pending), len(pending)
 
-    def latest_stamp_s(self, tokens: Sequence[int]) -> float:
-        """The latest timestamp among the tokens; 0 if there is none."""
-        latest = max((token for token in tokens if token >= self.first_stamp), default=self.first_stamp)
-        return (latest - self.first_stamp) * TIMESTAMP_STEP_S
+    def last_stretch_s(self, tokens: Sequence[int]) -> tuple[float, float]:
+        """The timestamp before the last stretch of text, and the latest timestamp of all; 0 without any."""
+        begins = latest = self.first_stamp
+        for token in tokens:
+            if token >= self.first_stamp:
+                latest = max(latest, token)
+            elif token < self.end:
+                begins = latest
+        return (begins - self.first_stamp) * TIMESTAMP_STEP_S, (latest - self.first_stamp) * TIMESTAMP_STEP_S
 
     def cut_at_timestamps(self, tokens: Sequence[int], speech_s: tuple[float, float]) -> list[TimedTokens]:
         """Cut a decoder's output into segments, with times in order and within those of the speech."""

@@ -149,13 +149,16 @@ def _read(model: Model, request: WindowRequest, output: Output) -> _Decoded:
 
 def _find_sign(model: Model, request: WindowRequest, output: Output) -> Sign | None:
     text = model.vocabulary.spell(model.vocabulary.text_tokens(output.tokens)).strip()
+    begins_s, ends_s = model.vocabulary.last_stretch_s(output.tokens)
     sign = find_sign(
         text,
         duration_s=request.duration_s,
-        latest_s=model.vocabulary.latest_stamp_s(output.tokens),
+        speech_end_s=request.speech_s[1],
+        begins_s=begins_s,
+        ends_s=ends_s,
         tokens=len(output.tokens),
         max_tokens=MAX_TOKENS,
-        speech_end_s=request.speech_s[1] if request.is_reduced else 0.0,
+        is_reduced=request.is_reduced,
         spaces=has_spaces(output.language),
     )
     if sign is not None and request.before is not None and is_confirmed(sign, text, request.before):

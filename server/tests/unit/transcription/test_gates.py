@@ -26,53 +26,75 @@ SOUND = [
 ]
 
 
-@pytest.mark.parametrize(("text", "duration_s", "spaces"), SOUND)
-def test_sound_outputs_pass(text: str, duration_s: float, spaces: bool) -> None:
-    assert (
-        find_sign(text, duration_s=duration_s, latest_s=0.0, tokens=30, max_tokens=224, spaces=spaces) is None
+def sign_of(
+    text: str,
+    duration_s: float,
+    *,
+    begins_s: float = 0.0,
+    ends_s: float = 0.0,
+    tokens: int = 30,
+    is_reduced: bool = True,
+    spaces: bool = True,
+) -> Sign | None:
+    """The sign of an output for audio in which somebody speaks up to a second before its end."""
+    return find_sign(
+        text,
+        duration_s=duration_s,
+        speech_end_s=duration_s - 1,
+        begins_s=begins_s,
+        ends_s=ends_s,
+        tokens=tokens,
+        max_tokens=224,
+        is_reduced=is_reduced,
+        spaces=spaces,
     )
 
 
-def test_a_text_that_goes_on_after_the_end_was_written_twice() -> None:
+@pytest.mark.parametrize(("text", "duration_s", "spaces"), SOUND)
+def test_sound_outputs_pass(text: str, duration_s: float, spaces: bool) -> None:
+    assert sign_of(text, duration_s, spaces=spaces) is None
+
+
+def test_a_text_that_begins_again_when_the_speech_is_over_was_written_twice() -> None:
     text = "Testar 1, 2, 3, 4, 5, 6, 7, 8 Testa en, två, tre, fyra, fem, sex, sju, och åtta."
-    assert find_sign(text, duration_s=9.0, latest_s=16.0, tokens=60, max_tokens=224) is Sign.PAST_END
-    assert find_sign(text, duration_s=9.0, latest_s=9.8, tokens=60, max_tokens=224) is None
+    assert sign_of(text, 9.0, begins_s=10.0, ends_s=16.0) is Sign.PAST_END
+    assert sign_of(text, 9.0, begins_s=8.0, ends_s=16.0) is Sign.PAST_END
+
+
+def test_a_text_whose_end_is_only_said_to_be_late_is_sound() -> None:
+    text = "I'm Abigail. You can call me Abby."
+    assert sign_of(text, 6.0, begins_s=0.0, ends_s=8.0) is None
+    assert sign_of(text, 6.0, begins_s=5.0, ends_s=6.8) is None
 
 
 def test_a_phrase_looped_twelve_times_trips_each_gate() -> None:
     text = LOOP * 12
     assert compression_ratio(text) > 5
     assert repeats(text) == 12
-    assert find_sign(text, duration_s=30.0, latest_s=0.0, tokens=100, max_tokens=224) is Sign.COMPRESSION
-    assert find_sign(LOOP * 3, duration_s=5.0, latest_s=0.0, tokens=30, max_tokens=224) is not None
+    assert sign_of(text, 30.0) is Sign.COMPRESSION
+    assert sign_of(LOOP * 3, 5.0) is not None
 
 
 def test_a_looped_phrase_without_spaces_trips() -> None:
-    assert find_sign(
-        "ご視聴ありがとう" * 12, duration_s=30.0, latest_s=0.0, tokens=99, max_tokens=224, spaces=False
-    )
+    assert sign_of("ご視聴ありがとう" * 12, 30.0, spaces=False) is not None
     assert repeats("今日はいい天気ですね" * 3, spaces=False) == 3
     assert repeats("哈哈哈", spaces=False) == 0
 
 
 def test_too_much_text_for_the_time_trips() -> None:
     text = "The quick brown fox jumps over a lazy dog while seven wizards box."
-    assert find_sign(text, duration_s=2.0, latest_s=0.0, tokens=20, max_tokens=224) is Sign.TOO_FAST
-    assert find_sign(text, duration_s=4.0, latest_s=0.0, tokens=20, max_tokens=224) is None
+    assert sign_of(text, 2.0) is Sign.TOO_FAST
+    assert sign_of(text, 4.0) is None
 
 
 def test_an_output_that_ends_before_the_speech_trips() -> None:
-    def sign(latest_s: float) -> Sign | None:
-        return find_sign(
-            "fine", duration_s=9.0, latest_s=latest_s, tokens=5, max_tokens=224, speech_end_s=8.0
-        )
-
-    assert sign(6.5) is Sign.UNTOLD
-    assert sign(7.5) is None
+    assert sign_of("fine", 9.0, ends_s=6.5) is Sign.UNTOLD
+    assert sign_of("fine", 9.0, ends_s=7.5) is None
+    assert sign_of("fine", 9.0, ends_s=6.5, is_reduced=False) is None
 
 
 def test_an_output_as_long_as_possible_trips() -> None:
-    assert find_sign("fine", duration_s=20.0, latest_s=0.0, tokens=224, max_tokens=224) is Sign.LIMIT
+    assert sign_of("fine", 20.0, tokens=224) is Sign.LIMIT
 
 
 def test_punctuation_and_case_do_not_hide_a_repetition() -> None:
@@ -82,7 +104,7 @@ def test_punctuation_and_case_do_not_hide_a_repetition() -> None:
 @given(st.lists(st.sampled_from(["alpha", "beta", "gamma", "delta"]), min_size=3, max_size=6, unique=False))
 def test_any_phrase_repeated_twelve_times_is_found(words: list[str]) -> None:
     text = " ".join(words * 12)
-    assert find_sign(text, duration_s=60.0, latest_s=0.0, tokens=60, max_tokens=224) is not None
+    assert sign_of(text, 60.0) is not None
 
 
 @given(st.text(), st.booleans())
@@ -118,7 +140,7 @@ def test_what_the_model_does_not_hear_is_looked_at_again_where_a_voice_is_clear(
 
 def test_a_repetition_that_two_passes_agree_on_was_said() -> None:
     text = "One, two, three. One, two, three. One, two, three."
-    assert find_sign(text, duration_s=8.0, latest_s=0.0, tokens=30, max_tokens=224) is Sign.REPETITION
+    assert sign_of(text, 8.0) is Sign.REPETITION
     assert is_confirmed(Sign.REPETITION, text, text.replace(".", ",").lower())
     assert not is_confirmed(Sign.REPETITION, text, text + " One, two, three.")
     assert not is_confirmed(Sign.LIMIT, text, text)
