@@ -211,3 +211,19 @@ async def test_a_closed_engine_says_so(base_files: ModelFiles, decode: Decode) -
 def test_hardware_that_is_not_there_is_told(base_files: ModelFiles) -> None:
     with pytest.raises(TranscriptionError, match="can't be loaded"):
         AdaptiveWhisper.load(base_files, Hardware("cpu", "no_such_type", workers=1, threads=1))
+
+
+@pytest.mark.parametrize("seconds", [1.5, 2.0, 3.0])
+@pytest.mark.parametrize("name", ["de-werbung.wav", "fr-mer-jaune.wav", "zh-xiwang.wav"])
+async def test_a_note_that_was_cut_off_is_heard_in_its_language(
+    engine: AdaptiveWhisper,
+    decode: Decode,
+    speech_clips: dict[str, dict[str, str]],
+    name: str,
+    seconds: float,
+) -> None:
+    beginning = (await decode(name))[: round(seconds * 16_000)]
+    result = await engine.transcribe(beginning, TranscribeOptions())
+    assert result.language == speech_clips[name]["language"]
+    assert result.text
+    check_order(result)
