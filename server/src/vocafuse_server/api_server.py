@@ -16,7 +16,6 @@ from vocafuse_server.dialects.context import AppContext
 from vocafuse_server.dialects.unreadable import HeadTooLarge, NoHttp, refuse_unreadable
 from vocafuse_server.supervised import SupervisorLink
 
-_DRAIN_S = 10
 _LINGER_S = 2
 MAX_HEAD_BYTES = 64 * 1024
 
@@ -96,7 +95,7 @@ def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=_DRAIN_S,
+        timeout_graceful_shutdown=round(settings.stop_seconds),
         http=BoundedHttp,
         # A request to upgrade is answered as the plain request it is as well.
         ws="none",

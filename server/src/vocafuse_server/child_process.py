@@ -14,17 +14,20 @@ from vocafuse_server.supervised import ChildLink
 log = get_logger(__name__)
 
 _READY_TIMEOUT_S = 120.0
-# A little longer than the processes give themselves.
-_STOP_TIMEOUT_S = 30.0
 
 
 @dataclass(slots=True)
 class ChildProcess:
-    """A process that is kept running."""
+    """A process that is kept running.
+
+    Attributes:
+        stop_s: How long it may take to end when it is asked to.
+    """
 
     name: str
     arguments: Sequence[str]
     environment: dict[str, str]
+    stop_s: float
     inherited: tuple[int, ...] = ()
     process: asyncio.subprocess.Process | None = None
     link: ChildLink | None = None
@@ -37,6 +40,8 @@ class ChildProcess:
         Raises:
             StartupError: It ends or stays silent instead.
         """
+        if self.link is not None:
+            self.link.close()
         self.link = ChildLink()
         descriptor = self.link.child_end.fileno()
         self.started_at = time.monotonic()
@@ -69,7 +74,7 @@ class ChildProcess:
         """Ask the process to end, and end it when it takes too long."""
         self.signal(signal.SIGTERM)
         try:
-            async with asyncio.timeout(_STOP_TIMEOUT_S):
+            async with asyncio.timeout(self.stop_s):
                 await self.wait()
         except TimeoutError:
             log.warning("process did not stop in time and is killed", process=self.name)

@@ -98,13 +98,15 @@ def api(
 
 
 @app.command()
-def worker(supervisor_fd: SupervisorFd = None) -> None:
+def worker(
+    supervisor_fd: SupervisorFd = None, alone: Annotated[bool, typer.Option(hidden=True)] = False
+) -> None:
     """Run one worker process, for a fleet. Needs VOCAFUSE_DATABASE_URL."""
     from vocafuse_server.worker import run_worker
 
     settings = _settings()
     link = None if supervisor_fd is None else SupervisorLink(supervisor_fd)
-    asyncio.run(run_worker(settings, _database_url(settings), link=link))
+    asyncio.run(run_worker(settings, _database_url(settings), link=link, is_alone=alone))
 
 
 @app.command()

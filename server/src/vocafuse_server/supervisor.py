@@ -24,6 +24,10 @@ log = get_logger(__name__)
 
 _MAX_RESTART_DELAY_S = 30.0
 _POSTGRES_CHECK_S = 1.0
+# The least that what is killed at its first start is tried.
+_FIRST_TRIES = 3
+# What a process may take to stop beyond the time that it gives its work.
+_STOP_GRACE_S = 10.0
 # A process that ran this long before it ended is restarted at once.
 _HEALTHY_S = 60.0
 
@@ -116,18 +120,21 @@ class Supervisor:
             "VOCAFUSE_DATABASE_URL": database_url,
             "VOCAFUSE_PORT": str(settings.port),
         }
-        fd = listener.fileno()
+        fd, stop_s = listener.fileno(), settings.stop_seconds + _STOP_GRACE_S
+        # On our own database no other worker can be, so this one need not wait to see which are dead.
+        work = ("worker",) if postgres is None else ("worker", "--alone")
         self._children = [
-            ChildProcess("API", ("api", "--socket-fd", str(fd)), environment, inherited=(fd,)),
-            ChildProcess("worker", ("worker",), environment),
+            ChildProcess("API", ("api", "--socket-fd", str(fd)), environment, stop_s, inherited=(fd,)),
+            ChildProcess("worker", work, environment, stop_s),
         ]
         watchers: list[asyncio.Task[None]] = []
+        if postgres is not None:
+            watchers.append(asyncio.create_task(self._keep_postgres(postgres)))
         try:
-            if await self._unless_stopped(asyncio.gather(*(child.start() for child in self._children))):
+            starts = (self._start_first(child) for child in self._children)
+            if await self._unless_stopped(asyncio.gather(*starts)):
                 self._on_ready(settings, known)
-                watchers = [asyncio.create_task(self._keep_running(child)) for child in self._children]
-                if postgres is not None:
-                    watchers.append(asyncio.create_task(self._keep_postgres(postgres)))
+                watchers += [asyncio.create_task(self._keep_running(child)) for child in self._children]
                 await self._until_stopped(watchers)
                 self._report("Stopping")
         finally:
@@ -155,6 +162,21 @@ class Supervisor:
             return False
         task.result()
         return True
+
+    async def _start_first(self, child: ChildProcess) -> None:
+        """Start a process; one that somebody kills meanwhile is started again, one that gives up is not.
+
+        Raises:
+            StartupError: It can't be started.
+        """
+        for _ in range(_FIRST_TRIES - 1):
+            try:
+                return await child.start()
+            except StartupError:
+                if await child.wait() >= 0:
+                    raise
+                log.warning("process was killed while it started, and is started again", process=child.name)
+        return await child.start()
 
     async def _keep_running(self, child: ChildProcess) -> None:
         """Start the process again whenever it ends, later each time it fails soon."""

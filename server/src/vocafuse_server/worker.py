@@ -7,17 +7,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from datetime import timedelta
 
-from procrastinate import App
-
 from vocafuse_server.audio.decoder import DecoderPool
 from vocafuse_server.audio.limits import DecoderLimits
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.heap import give_back_unused, share_heaps
 from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.metrics import Metrics
-from vocafuse_server.core.queue import JobQueue, Queue, worker_app
+from vocafuse_server.core.queue import JobQueue, Queue
 from vocafuse_server.core.settings import Settings
 from vocafuse_server.jobs.maintenance import MaintenanceContext
+from vocafuse_server.jobs.running import Crew, run_queues
 from vocafuse_server.jobs.tasks import JobContexts, register_tasks
 from vocafuse_server.metrics_server import serving_metrics
 from vocafuse_server.notes.fetching import FetchingContext
@@ -36,61 +35,46 @@ from vocafuse_server.webhooks.places import Places
 
 log = get_logger(__name__)
 
-# Jobs that can't end within this time after a stop are given back to the queue.
-_DRAIN_S = 20.0
 # What decoding one upload may take; ten minutes of any codec take a second or two.
 _DECODE_S = 15
-# How soon a job is noticed whose time comes; new ones announce themselves.
-_POLL_S = 1.0
 _MAINTENANCE_IN_FLIGHT = 4
 _FETCHES_IN_FLIGHT = 16
 
 
-async def run_worker(settings: Settings, database_url: str, *, link: SupervisorLink | None = None) -> None:
-    """Work until SIGTERM or SIGINT, then finish what is running or give it back."""
+async def run_worker(
+    settings: Settings, database_url: str, *, link: SupervisorLink | None = None, is_alone: bool = False
+) -> None:
+    """Work until SIGTERM or SIGINT, then finish what is running or give it back.
+
+    Args:
+        is_alone: Whether this is the database's only worker, so that all that came before it are dead.
+    """
     share_heaps()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with _contexts(settings, database_url) as contexts:
-        app = worker_app(database_url, pool_size=settings.database_pool_size)
-        register_tasks(app, contexts)
-        async with app.open_async():
-            workers = [
-                asyncio.create_task(_run_queue(app, Queue.TRANSCRIPTION, settings.transcriptions_in_flight)),
+        crew = Crew(
+            database=contexts.transcribing.database,
+            database_url=database_url,
+            places={
+                Queue.TRANSCRIPTION: settings.transcriptions_in_flight,
                 # By itself, so that no transcription waits behind slow servers of other people.
-                asyncio.create_task(_run_queue(app, Queue.FETCHING, _FETCHES_IN_FLIGHT)),
-                asyncio.create_task(_run_queue(app, Queue.WEBHOOKS, settings.webhooks_in_flight)),
+                Queue.FETCHING: _FETCHES_IN_FLIGHT,
+                Queue.WEBHOOKS: settings.webhooks_in_flight,
                 # By itself, so that the sweep for lost jobs never waits behind slow receivers.
-                asyncio.create_task(_run_queue(app, Queue.MAINTENANCE, _MAINTENANCE_IN_FLIGHT)),
-            ]
-            log.info("worker ready")
-            if link is not None:
-                link.ready()
-                workers.append(asyncio.create_task(link.on_loss(stop.set)))
-            stopping = asyncio.create_task(stop.wait())
-            await asyncio.wait([stopping, *workers], return_when=asyncio.FIRST_COMPLETED)
-            log.info("worker stopping")
-            stopping.cancel()
-            for worker in workers:
-                worker.cancel()
-            results = await asyncio.gather(*workers, return_exceptions=True)
-    for result in results:
-        if isinstance(result, Exception):
-            raise result
-
-
-async def _run_queue(app: App, queue: Queue, concurrency: int) -> None:
-    await app.run_worker_async(
-        queues=[queue.value],
-        name=queue.value,
-        concurrency=concurrency,
-        install_signal_handlers=False,
-        delete_jobs="successful",
-        fetch_job_polling_interval=_POLL_S,
-        shutdown_graceful_timeout=_DRAIN_S,
-    )
+                Queue.MAINTENANCE: _MAINTENANCE_IN_FLIGHT,
+            },
+            pool_size=settings.database_pool_size,
+            stop_s=settings.stop_seconds,
+            is_alone=is_alone,
+            register=lambda app: register_tasks(app, contexts),
+        )
+        watching = asyncio.create_task(link.on_loss(stop.set)) if link else None
+        await run_queues(crew, stop, on_ready=link.ready if link else lambda: None)
+        if watching is not None:
+            watching.cancel()
 
 
 @asynccontextmanager
@@ -137,8 +121,15 @@ async def _contexts(settings: Settings, database_url: str) -> AsyncGenerator[Job
                     None if settings.retention_days is None else timedelta(days=settings.retention_days)
                 ),
                 queue=queue,
+                abandoned_after=_longest_upload(settings),
             ),
         )
+
+
+def _longest_upload(settings: Settings) -> timedelta:
+    """When an upload is abandoned: not while its URL is still good."""
+    hours = timedelta(hours=settings.abandoned_upload_hours)
+    return max(hours, timedelta(seconds=settings.upload_url_seconds))
 
 
 async def _open_engine(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Engine:

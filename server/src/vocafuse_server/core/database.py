@@ -1,7 +1,7 @@
 """The database: one pool of connections, and transactions on it."""
 
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from enum import StrEnum
@@ -145,6 +145,26 @@ class Database:
         with _unavailable_without_database():
             async with self._reading_sessions() as session:
                 yield session
+
+    async def in_portions(self, work: Callable[[AsyncSession], Awaitable[int]], *, size: int) -> int:
+        """Do work in one transaction after the other until there is less of it than `size`.
+
+        Args:
+            work: Does `size` at most of what there is to do, and says how much it was.
+
+        Returns:
+            How much it was in all.
+
+        Raises:
+            ServiceUnavailable: As for `transaction`.
+        """
+        done = 0
+        while True:
+            async with self.transaction() as session:
+                portion = await work(session)
+            done += portion
+            if portion < size:
+                return done
 
     async def ping(self) -> None:
         """Raise if the database doesn't answer."""

@@ -1,5 +1,6 @@
 """Identifiers: UUID version 7, so that rows sort by the time they were made."""
 
+from datetime import datetime, timezone
 from typing import NewType
 from uuid import UUID
 
@@ -26,3 +27,8 @@ def parse_uuid(text: str) -> UUID | None:
     except ValueError:
         return None
     return found if str(found) == text.lower() else None
+
+
+def made_at(made: UUID) -> datetime:
+    """When a UUIDv7 was made, to the millisecond."""
+    return datetime.fromtimestamp((made.int >> 80) / 1000, timezone.utc)

@@ -13,6 +13,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vocafuse_server.core.database import libpq_url, psycopg_connection
+from vocafuse_server.core.ids import TenantId
+from vocafuse_server.core.queue_queries import next_turn
 
 
 class Queue(StrEnum):
@@ -27,7 +29,9 @@ class Task(StrEnum):
     FETCH_NOTE = "fetch_note"
     DELIVER_WEBHOOK = "deliver_webhook"
     DELETE_AUDIO = "delete_audio"
-    RETRY_STALLED_JOBS = "retry_stalled_jobs"
+    RESUME_LOST_WORK = "resume_lost_work"
+    SWEEP_UPLOADS = "sweep_uploads"
+    SWEEP_STORE = "sweep_store"
     DELETE_EXPIRED = "delete_expired"
     FOLD_NOTE_COUNTS = "fold_note_counts"
 
@@ -49,13 +53,24 @@ class JobQueue:
         *,
         queue: Queue,
         at: datetime | None = None,
+        share_of: TenantId | None = None,
         **arguments: JSONValue,
     ) -> None:
-        """Add a job to the session's transaction; it runs after the commit, and not before `at`."""
+        """Add a job to the session's transaction; it runs after the commit, and not before `at`.
+
+        Args:
+            share_of: The tenant whose share of the queue it takes: tenants take turns, however many jobs
+                each of them has.
+        """
+        priority = 0
+        if share_of is not None:
+            priority = -await next_turn(session, queue.value, share_of)
+            arguments["tenant_id"] = str(share_of)
         deferrer = self._app.configure_task(
             task.value,
             queue=queue.value,
             schedule_at=at,
+            priority=priority,
             connection=await psycopg_connection(session),
         )
         await deferrer.defer_async(**arguments)
@@ -65,7 +80,7 @@ def worker_app(database_url: str, *, pool_size: int) -> App:
     """The queue as workers see it: with connections of its own to fetch jobs and to listen."""
     return App(
         connector=PsycopgConnector(
-            conninfo=libpq_url(database_url), min_size=1, max_size=pool_size, timeout=30
+            conninfo=libpq_url(database_url), min_size=1, max_size=pool_size, timeout=10
         )
     )
 

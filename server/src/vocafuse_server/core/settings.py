@@ -198,6 +198,18 @@ class Settings(BaseSettings):
         gt=0,
         description="How long a delivery and its attempts are kept once it has ended, in days.",
     )
+    abandoned_upload_hours: float = Field(
+        default=24,
+        gt=0,
+        description="How long an upload that never came to its end is kept, and audio of which no note is"
+        " known, in hours.",
+    )
+    stop_seconds: float = Field(
+        default=20,
+        ge=0,
+        description="How long a process that is asked to stop goes on with what it has begun, in seconds;"
+        " then open requests are cut and jobs go back on the queue.",
+    )
     retention_days: float | None = Field(
         default=None,
         gt=0,

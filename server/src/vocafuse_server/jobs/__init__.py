@@ -1,1 +1,1 @@
-"""The worker's side of the queue: which task runs what, and the sweep that gives back lost jobs."""
+"""The worker's side of the queue: which task runs what, and what is done every now and then."""

@@ -1,17 +1,26 @@
-"""What is done every hour: forgetting what has had its time."""
+"""What is done every now and then: forgetting what has had its time, resuming what nobody works on."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from vocafuse_server.core.clock import Clock, utc_now
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.queue import JobQueue
+from vocafuse_server.core.queue_queries import delete_ended_jobs
 from vocafuse_server.idempotency import service as idempotency
 from vocafuse_server.notes import retention
+from vocafuse_server.notes.sweeping import LOST_AFTER, SWEPT_AT_ONCE
+from vocafuse_server.webhooks.outbox import enqueue_attempt
 from vocafuse_server.webhooks.queries import delete_ended_deliveries
+from vocafuse_server.webhooks.sweep_queries import lock_lost_deliveries
 
 log = get_logger(__name__)
+
+# How long a job is shown that was given up.
+_JOBS_KEPT = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,28 +32,44 @@ class MaintenanceContext:
     clock: Clock = utc_now
     deleted_notes_kept: timedelta | None = None
     """None: for ever."""
+    abandoned_after: timedelta = timedelta(days=1)
+    """How old an upload without end must be to be forgotten."""
     queue: JobQueue = field(default_factory=JobQueue)
 
 
 async def run_deletion(context: MaintenanceContext) -> None:
-    """Delete the idempotency keys, the deliveries and the deleted notes that are no longer kept."""
+    """Delete the idempotency keys, the deliveries, the deleted notes and the jobs that are no longer kept."""
     now = context.clock()
     async with context.database.transaction() as session:
         keys = await idempotency.delete_expired(session, now=now)
         deliveries = await delete_ended_deliveries(session, ended_until=now - context.delivery_log_kept)
+        jobs = await delete_ended_jobs(session, kept=_JOBS_KEPT)
     notes = await _purge_notes(context, now)
-    log.info("expired rows deleted", idempotency_keys=keys, webhook_deliveries=deliveries, notes=notes)
+    log.info(
+        "expired rows deleted", idempotency_keys=keys, webhook_deliveries=deliveries, notes=notes, jobs=jobs
+    )
+
+
+async def resume_lost_deliveries(context: MaintenanceContext) -> None:
+    """Put deliveries that are overdue, and that no job will make, on the queue again."""
+
+    async def resume(session: AsyncSession) -> int:
+        due_until = context.clock() - LOST_AFTER
+        lost = await lock_lost_deliveries(session, due_until=due_until, limit=SWEPT_AT_ONCE)
+        for delivery in lost:
+            log.warning("webhook delivery without a job put on the queue again", delivery_id=str(delivery.id))
+            await enqueue_attempt(session, context.queue, delivery.id, number=delivery.attempts + 1)
+        return len(lost)
+
+    await context.database.in_portions(resume, size=SWEPT_AT_ONCE)
 
 
 async def _purge_notes(context: MaintenanceContext, now: datetime) -> int:
     if context.deleted_notes_kept is None:
         return 0
-    purged = 0
-    while True:
-        async with context.database.transaction() as session:
-            some = await retention.purge(
-                session, context.queue, deleted_until=now - context.deleted_notes_kept
-            )
-        purged += some
-        if some < retention.PURGED_AT_ONCE:
-            return purged
+    deleted_until = now - context.deleted_notes_kept
+
+    async def purge(session: AsyncSession) -> int:
+        return await retention.purge(session, context.queue, deleted_until=deleted_until)
+
+    return await context.database.in_portions(purge, size=retention.PURGED_AT_ONCE)

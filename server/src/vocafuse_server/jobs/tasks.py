@@ -12,10 +12,11 @@ from vocafuse_server.core.ids import DeliveryId, NoteId
 from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.metrics import TranscriptionOutcome
 from vocafuse_server.core.queue import Queue, Task
-from vocafuse_server.jobs.maintenance import MaintenanceContext, run_deletion
-from vocafuse_server.notes import list_queries
+from vocafuse_server.jobs.maintenance import MaintenanceContext, resume_lost_deliveries, run_deletion
+from vocafuse_server.notes import list_queries, sweeping
 from vocafuse_server.notes.fetching import FetchingContext, fetch_note
 from vocafuse_server.notes.models import FIRST_RUN
+from vocafuse_server.notes.sweeping import SweepContext
 from vocafuse_server.notes.transcribing import TranscribingContext, fail_note, transcribe_note
 from vocafuse_server.webhooks.delivery import DeliveryContext, deliver
 
@@ -30,7 +31,6 @@ MAX_TRANSCRIPTION_STARTS = 12
 MAX_FETCH_ATTEMPTS = 4
 _MAX_ATTEMPTS = 20
 _MAX_WAIT_S = 300
-_HEARTBEAT_GRACE_S = 30
 GAVE_UP_MESSAGE = "The note could not be transcribed because of an error on our side."
 
 
@@ -58,12 +58,15 @@ class _Backoff(BaseRetryStrategy):
 def register_tasks(app: App, contexts: JobContexts) -> None:
     """Give every task name the function that runs it."""
 
-    async def transcribe(job: JobContext, note_id: str, run: int = FIRST_RUN) -> None:
+    # `tenant_id` says whose turn a job takes; the work itself finds it in the note.
+    async def transcribe(
+        job: JobContext, note_id: str, run: int = FIRST_RUN, tenant_id: str | None = None
+    ) -> None:
         await run_transcription(
             contexts.transcribing, NoteId(UUID(note_id)), run=run, attempt=job.job.attempts + 1
         )
 
-    async def fetch(job: JobContext, note_id: str, run: int) -> None:
+    async def fetch(job: JobContext, note_id: str, run: int, tenant_id: str | None = None) -> None:
         await run_fetch(contexts.fetching, NoteId(UUID(note_id)), run=run, attempt=job.job.attempts + 1)
 
     async def deliver_webhook(delivery_id: str, attempt: int) -> None:
@@ -81,20 +84,39 @@ def register_tasks(app: App, contexts: JobContexts) -> None:
 
 
 def _register_periodic_tasks(app: App, contexts: JobContexts) -> None:
-    async def retry_stalled_jobs(timestamp: int) -> None:
-        await _retry_stalled_jobs(app)
+    transcribing, maintenance = contexts.transcribing, contexts.maintenance
+    sweep = SweepContext(
+        transcribing.database,
+        transcribing.queue,
+        transcribing.objects,
+        maintenance.abandoned_after,
+        transcribing.clock,
+    )
+
+    async def resume_lost_work(timestamp: int) -> None:
+        await sweeping.resume_lost_runs(sweep)
+        await resume_lost_deliveries(maintenance)
+
+    async def sweep_uploads(timestamp: int) -> None:
+        await sweeping.sweep_uploads(sweep)
+
+    async def sweep_store(timestamp: int) -> None:
+        await sweeping.sweep_store(sweep)
 
     async def delete_expired(timestamp: int) -> None:
-        await run_deletion(contexts.maintenance)
+        await run_deletion(maintenance)
 
     async def fold_note_counts(timestamp: int) -> None:
-        async with contexts.transcribing.database.transaction() as session:
+        async with transcribing.database.transaction() as session:
             await list_queries.fold_note_counts(session)
 
     for task, cron, run in (
-        (Task.RETRY_STALLED_JOBS, "* * * * *", retry_stalled_jobs),
+        (Task.RESUME_LOST_WORK, "* * * * *", resume_lost_work),
         (Task.FOLD_NOTE_COUNTS, "* * * * *", fold_note_counts),
         (Task.DELETE_EXPIRED, "17 * * * *", delete_expired),
+        (Task.SWEEP_UPLOADS, "37 * * * *", sweep_uploads),
+        # Not at night only: many servers of one person sleep then.
+        (Task.SWEEP_STORE, "47 */6 * * *", sweep_store),
     ):
         name = task.value
         app.periodic(cron=cron)(app.task(name=name, queue=Queue.MAINTENANCE.value, queueing_lock=name)(run))
@@ -130,11 +152,3 @@ async def run_fetch(context: FetchingContext, note_id: NoteId, *, attempt: int, 
 
 async def _give_up(context: TranscribingContext, note_id: NoteId, run: int) -> None:
     await fail_note(context, note_id, run=run, code="TRANSCRIPTION_ERROR", message=GAVE_UP_MESSAGE)
-
-
-async def _retry_stalled_jobs(app: App) -> None:
-    """Put the jobs of dead workers back on the queue: those without a heartbeat, and those whose
-    worker's row has been pruned already."""
-    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=_HEARTBEAT_GRACE_S):
-        log.warning("job of a dead worker given back to the queue", job_id=job.id, task=job.task_name)
-        await app.job_manager.retry_job(job)

@@ -3,12 +3,14 @@
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from uuid import uuid4
 
 from vocafuse_server.audio.containers import SNIFF_BYTES, Container, sniff
 from vocafuse_server.core.errors import PayloadTooLarge, UnsupportedAudioError
+from vocafuse_server.core.ids import new_uuid
 from vocafuse_server.notes.models import Note
 from vocafuse_server.storage.objects import Objects
+
+INCOMING = "incoming"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ async def received_audio(
         UnsupportedAudioError: The first bytes are those of no audio container.
         Whatever `chunks` raises; nothing is kept then.
     """
-    key = f"incoming/{uuid4()}"
+    key = f"{INCOMING}/{new_uuid()}"
     stream = _CheckedStream(chunks, max_bytes)
     await objects.write(key, aiter(stream))
     async with _kept_if_used(objects, key):
@@ -47,7 +49,7 @@ async def copied_audio(objects: Objects, source: Note) -> AsyncGenerator[Arrived
     """
     if source.audio_format is None or source.file_size_bytes is None:
         raise FileNotFoundError(source.audio_key)
-    key = f"incoming/{uuid4()}"
+    key = f"{INCOMING}/{new_uuid()}"
     await objects.copy(source.audio_key, key)
     async with _kept_if_used(objects, key):
         yield ArrivedAudio(key, Container(source.audio_format), source.file_size_bytes)

@@ -64,6 +64,13 @@ class Note(Base):
         ),
         Index("ix_notes_tags", "tags", postgresql_using="gin", postgresql_where=text("tags <> '{}'")),
         Index("ix_notes_deleted", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
+        # What the sweeps look at.
+        Index(
+            "ix_notes_awaited",
+            "created_at",
+            postgresql_where=text("status = 'created' AND file_size_bytes IS NULL AND source_url IS NULL"),
+        ),
+        Index("ix_notes_in_processing", "updated_at", postgresql_where=text("status = 'processing'")),
     )
 
     id: Mapped[NoteId] = mapped_column(primary_key=True)

@@ -119,7 +119,7 @@ async def finish_upload(
     )
     if note is None:
         raise AudioAlreadyUploaded
-    await _enqueue_run(session, queue, note)
+    await enqueue_run(session, queue, note)
     await note_audio(session, queue, note, audio, now=now)
     return note
 
@@ -143,7 +143,7 @@ async def finish_fetch(
         return False
     await objects.rename(audio.key, note.audio_key)
     await attach_audio(session, note, audio, now=now)
-    await _enqueue_run(session, queue, note)
+    await enqueue_run(session, queue, note)
     await note_audio(session, queue, note, audio, now=now)
     return True
 
@@ -224,7 +224,7 @@ async def transcribe_again(
     """
     begun = await queries.begin_run(session, owner, note_id, language=language, now=now) if note_id else None
     if begun is not None:
-        await _enqueue_run(session, queue, begun)
+        await enqueue_run(session, queue, begun)
         return begun
     note = await get_note(session, owner, note_id)
     if note.status is NoteStatus.CREATED:
@@ -338,12 +338,14 @@ async def record_failure(
     return True
 
 
-async def _enqueue_run(session: AsyncSession, queue: JobQueue, note: Note) -> None:
+async def enqueue_run(session: AsyncSession, queue: JobQueue, note: Note) -> None:
+    """Put the run that a note is in on the queue, in its tenant's turn."""
     is_elsewhere = note.source_url is not None and note.file_size_bytes is None
     await queue.enqueue(
         session,
         Task.FETCH_NOTE if is_elsewhere else Task.TRANSCRIBE_NOTE,
         queue=Queue.FETCHING if is_elsewhere else Queue.TRANSCRIPTION,
+        share_of=note.tenant_id,
         note_id=str(note.id),
         run=note.transcription_run,
     )

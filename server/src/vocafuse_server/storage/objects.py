@@ -1,6 +1,10 @@
 """The object store: one object per note's audio, in a folder or in a bucket."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 import obstore
@@ -11,6 +15,15 @@ from vocafuse_server.core.errors import StartupError
 from vocafuse_server.core.settings import Settings
 
 CHUNK_BYTES = 256 * 1024
+_LISTED_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object of the store, and when it was last written."""
+
+    key: str
+    modified_at: datetime
 
 
 class Objects:
@@ -19,18 +32,22 @@ class Objects:
     Args:
         store: Where the objects are kept.
         bucket: What the API calls the place, in `s3_bucket`.
+        folder: Where the files are, if the store is a folder.
     """
 
-    def __init__(self, store: obstore.store.ObjectStore, *, bucket: str) -> None:
+    def __init__(self, store: obstore.store.ObjectStore, *, bucket: str, folder: Path | None = None) -> None:
         self._store = store
         self.bucket = bucket
+        self._folder = folder
 
     async def write(self, key: str, chunks: AsyncIterator[bytes]) -> None:
-        """Store an object from a stream, whole or not at all.
+        """Store an object from a stream, whole or not at all; what is stored survives a power cut.
 
         Whatever `chunks` raises is raised, and nothing is kept.
         """
         await obstore.put_async(self._store, key, chunks)
+        if self._folder is not None:
+            await asyncio.to_thread(_flush, self._folder / key)
 
     async def read(self, key: str) -> bytes:
         """An object's bytes.
@@ -53,6 +70,9 @@ class Objects:
     async def rename(self, source: str, target: str) -> None:
         """Give an object another key, replacing what was there."""
         await obstore.rename_async(self._store, source, target)
+        if self._folder is not None:
+            place = (self._folder / target).parent
+            await asyncio.to_thread(_flush, place, place.parent)
 
     async def copy(self, source: str, target: str) -> None:
         """Store an object a second time, replacing what was there.
@@ -68,6 +88,23 @@ class Objects:
             await obstore.delete_async(self._store, key)
         except FileNotFoundError:
             return
+
+    async def listed(self, prefix: str = "") -> AsyncIterator[Sequence[StoredObject]]:
+        """All objects whose keys begin with `prefix`, a whole folder, some at a time."""
+        pages = obstore.list(  # pyright: ignore[reportUnknownMemberType] - its other form, Arrow's, has no types
+            self._store, prefix, chunk_size=_LISTED_AT_ONCE
+        )
+        async for page in pages:
+            yield [StoredObject(meta["path"], meta["last_modified"]) for meta in page]
+
+    async def delete_unfinished(self, prefix: str, *, until: datetime) -> int:
+        """Remove what killed processes had half written until then; says how much.
+
+        Only in a folder: buckets do so by themselves if they are told (docs/reliability.md).
+        """
+        if self._folder is None:
+            return 0
+        return await asyncio.to_thread(_delete_parts, self._folder / prefix, until)
 
     async def ping(self) -> None:
         """Raise if the store doesn't answer."""
@@ -86,7 +123,7 @@ def open_objects(settings: Settings) -> Objects:
     try:
         if settings.storage_url is None:
             folder = settings.data_dir / "audio"
-            return Objects(_local(folder), bucket="local")
+            return Objects(_local(folder), bucket="local", folder=folder)
         return Objects(from_url(settings.storage_url), bucket=settings.storage_url)
     except (BaseError, OSError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -96,3 +133,25 @@ def open_objects(settings: Settings) -> Objects:
 def _local(folder: Path) -> LocalStore:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return LocalStore(folder, automatic_cleanup=True)
+
+
+def _flush(*paths: Path) -> None:
+    """Have the system write files or folders to the disk."""
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _delete_parts(folder: Path, until: datetime) -> int:
+    # `#` and a number is how obstore names a file that isn't whole yet, and hides it from lists.
+    parts = [
+        part
+        for part in folder.glob("*#*")
+        if datetime.fromtimestamp(part.stat().st_mtime, timezone.utc) <= until
+    ]
+    for part in parts:
+        part.unlink(missing_ok=True)
+    return len(parts)

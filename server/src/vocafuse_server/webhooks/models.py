@@ -49,6 +49,7 @@ class Delivery(Base):
         # Ids sort by time, so this serves "newest first" as well.
         Index("ix_webhook_deliveries_webhook_id_id", "webhook_id", "id"),
         Index("ix_webhook_deliveries_note_id", "note_id", postgresql_where=text("note_id IS NOT NULL")),
+        Index("ix_webhook_deliveries_due", "next_attempt_at", postgresql_where=text("status = 'pending'")),
         Index("ix_webhook_deliveries_ended", "updated_at", postgresql_where=text("status <> 'pending'")),
     )
 
