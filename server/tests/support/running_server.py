@@ -101,11 +101,15 @@ class Server:
             api_key=known["api_key"], api_secret=known["api_secret"], base_url=known["base_url"], timeout=30
         )
 
-    def worker(self) -> psutil.Process:
-        """The process that transcribes."""
+    def children(self, command: str) -> list[psutil.Process]:
+        """The processes that run a command for the supervisor, at this moment."""
         assert self._process is not None
         children = psutil.Process(self._process.pid).children()
-        [worker] = [child for child in children if "worker" in child.cmdline()]
+        return [child for child in children if command in child.cmdline()]
+
+    def worker(self) -> psutil.Process:
+        """The process that transcribes."""
+        [worker] = self.children("worker")
         return worker
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
