@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help up test check lint types unit integration conformance e2e bench openapi compatibility lock clean
+.PHONY: help up test check lint types unit integration conformance e2e chaos bench openapi compatibility lock clean
 
 help: ## Show this help
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ conformance: .venv/.dev-installed ## One test for each promise of the API's docu
 
 e2e: .venv/.dev-installed ## Tests of the running server with the real model
 	$(BIN)/pytest server/tests/e2e
+
+chaos: .venv/.dev-installed ## Kill processes under load and check the books (10 minutes; CHAOS=notes,kills,seed)
+	VOCAFUSE_TEST_CHAOS=$${CHAOS:-500,20,1} $(BIN)/pytest server/tests/e2e/test_chaos.py
 
 bench: .venv/.dev-installed ## Measure beside other programs (1-2 hours; BENCH=latency for one part)
 	$(BIN)/python -m bench --into docs $(BENCH)

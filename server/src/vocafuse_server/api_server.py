@@ -11,10 +11,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from vocafuse_server.app import create_app, respond
 from vocafuse_server.core.errors import InvalidRequest
+from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.settings import Settings
 from vocafuse_server.dialects.context import AppContext
 from vocafuse_server.dialects.unreadable import HeadTooLarge, NoHttp, refuse_unreadable
 from vocafuse_server.supervised import SupervisorLink
+
+log = get_logger(__name__)
 
 _LINGER_S = 2
 MAX_HEAD_BYTES = 64 * 1024
@@ -84,6 +87,10 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self._link is not None and self.started:
             self._link.ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        log.info("API stopping")
+        await super().shutdown(sockets)
 
 
 def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:

@@ -7,6 +7,7 @@ end of the stream and stops too. (Postgres knows no such link; the next start ta
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 _READY = b"ready"
 
@@ -21,15 +22,22 @@ class SupervisorLink:
     def __init__(self, descriptor: int) -> None:
         self._socket = socket.socket(fileno=descriptor)
         self._socket.setblocking(False)
+        self._has_said_so = False
 
     def ready(self) -> None:
-        """Tell the supervisor that this process does its work now."""
-        self._socket.send(_READY)
+        """Tell the supervisor that this process does its work now; once is enough."""
+        if not self._has_said_so:
+            self._has_said_so = True
+            self._socket.send(_READY)
 
     async def on_loss(self, stop: Callable[[], None]) -> None:
         """Wait for the supervisor's end, then call `stop`."""
-        await asyncio.get_running_loop().sock_recv(self._socket, 1)
+        with suppress(ConnectionError):  # That is its end as well, if it had not read everything.
+            await asyncio.get_running_loop().sock_recv(self._socket, 1)
         stop()
+
+    def close(self) -> None:
+        self._socket.close()
 
 
 class ChildLink:

@@ -1,6 +1,7 @@
 """The embedded Postgres: made, stopped, found again, kept to itself."""
 
 import os
+import signal
 import stat
 from pathlib import Path
 
@@ -46,6 +47,19 @@ def test_one_left_over_from_a_killed_owner_is_taken_over(tmp_path: Path) -> None
     assert left.has_ended
     psycopg.connect(postgres.url("postgres")).close()
     postgres.stop()
+
+
+def test_one_left_over_that_does_not_stop_in_order_is_stopped_at_once(tmp_path: Path) -> None:
+    left = EmbeddedPostgres(tmp_path / "postgres", options=NOT_DURABLE)
+    left.start()
+    connection = psycopg.connect(left.url("postgres"))
+    os.kill(connection.info.backend_pid, signal.SIGSTOP)
+    postgres = EmbeddedPostgres(tmp_path / "postgres", options=NOT_DURABLE, stop_timeout_s=0.2)
+    postgres.start()
+    assert left.has_ended
+    psycopg.connect(postgres.url("postgres")).close()
+    postgres.stop()
+    connection.close()
 
 
 def test_its_files_are_closed_to_others(short_path: Path) -> None:
