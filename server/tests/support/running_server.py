@@ -104,8 +104,11 @@ class Server:
     def children(self, command: str) -> list[psutil.Process]:
         """The processes that run a command for the supervisor, at this moment."""
         assert self._process is not None
-        children = psutil.Process(self._process.pid).children()
-        return [child for child in children if command in child.cmdline()]
+        try:
+            children = psutil.Process(self._process.pid).children()
+            return [child for child in children if command in child.cmdline()]
+        except psutil.NoSuchProcess:
+            return []
 
     def worker(self) -> psutil.Process:
         """The process that transcribes."""
