@@ -17,11 +17,12 @@ from vocafuse_server.accounts.key_usage import KeyUsage
 from vocafuse_server.accounts.rate_limits import open_rate_limiter
 from vocafuse_server.accounts.tokens import TokenSigner
 from vocafuse_server.core.clock import Clock, utc_now
-from vocafuse_server.core.data_dir import load_signing_key
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.errors import ApiError
+from vocafuse_server.core.keys import encryption_keys, signing_keys
 from vocafuse_server.core.metrics import Metrics
 from vocafuse_server.core.queue import JobQueue
+from vocafuse_server.core.secret_box import SecretBox
 from vocafuse_server.core.settings import Settings
 from vocafuse_server.dialects import operations
 from vocafuse_server.dialects.authentication import API_KEY_HEADER, API_SECRET_HEADER
@@ -90,7 +91,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        signing_key = load_signing_key(settings)
+        ring = signing_keys(settings, clock)
         database = Database(database_url, pool_size=settings.database_pool_size)
         key_usage = KeyUsage()
         rate_limiter = open_rate_limiter(settings, clock)
@@ -104,9 +105,10 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
             screen=UrlScreen(settings.allow_private_networks),
             key_usage=key_usage,
             rate_limiter=rate_limiter,
-            token_signer=TokenSigner(signing_key),
+            token_signer=TokenSigner(ring),
             issuers=issuers,
-            upload_url_signer=UploadUrlSigner(signing_key),
+            upload_url_signer=UploadUrlSigner(ring),
+            box=SecretBox(encryption_keys(settings, clock)),
             clock=clock,
             metrics=metrics,
             figures=DatabaseReader(database),
@@ -141,7 +143,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
     app.add_middleware(CrashAnswer, respond=respond)
     app.add_middleware(
         OpenCors,
-        allow_origins=["*"],
+        allow_origins=settings.cors_origins,
         allow_methods=["*"],
         allow_headers=["*"],
         allow_private_network=True,  # Where a server that people run themselves most often is.

@@ -21,8 +21,10 @@ from vocafuse_server.core.clock import utc_now
 from vocafuse_server.core.data_dir import prepare_data_dir
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.errors import StartupError
+from vocafuse_server.core.keys import encryption_keys, signing_keys
 from vocafuse_server.core.logging import configure_logging
 from vocafuse_server.core.settings import Settings, default_data_dir, load_settings
+from vocafuse_server.key_commands import keys
 from vocafuse_server.local_database import database_of, sole_owner
 from vocafuse_server.model_commands import fetch, models
 from vocafuse_server.schema import migrate as run_migrations
@@ -44,6 +46,7 @@ app = typer.Typer(
 tenants = typer.Typer(help="Accounts on this server.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(tenants, name="tenants")
 app.add_typer(models, name="model")
+app.add_typer(keys, name="keys")
 
 SAMPLE = Path(__file__).parent / "samples" / "voice-note.wav"
 SupervisorFd = Annotated[int | None, typer.Option(hidden=True)]
@@ -74,7 +77,10 @@ def up() -> None:
     """Run everything on this machine: database, API and worker, until Ctrl-C."""
     settings = _settings()
     prepare_data_dir(settings.data_dir)
-    open_objects(settings)  # Told here, in one sentence, rather than by a process that doesn't start.
+    # Told here, in one sentence, rather than by a process that doesn't start.
+    open_objects(settings)
+    signing_keys(settings)
+    encryption_keys(settings)
     with sole_owner(settings.data_dir):
         _prepare_engine(settings)
         supervisor = Supervisor(settings, report=_report, on_ready=_greet)

@@ -11,9 +11,11 @@ from vocafuse_server.audio.decoder import DecoderPool
 from vocafuse_server.audio.limits import DecoderLimits
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.heap import give_back_unused, share_heaps
+from vocafuse_server.core.keys import encryption_keys
 from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.metrics import Metrics
 from vocafuse_server.core.queue import JobQueue, Queue
+from vocafuse_server.core.secret_box import SecretBox
 from vocafuse_server.core.settings import Settings
 from vocafuse_server.jobs.maintenance import MaintenanceContext
 from vocafuse_server.jobs.running import Crew, run_queues
@@ -32,6 +34,7 @@ from vocafuse_server.transcription.remote import RemoteEngine
 from vocafuse_server.transcription.weights import resolve_model
 from vocafuse_server.webhooks.delivery import DeliveryContext
 from vocafuse_server.webhooks.places import Places
+from vocafuse_server.webhooks.sealing import seal_all_anew
 
 log = get_logger(__name__)
 
@@ -92,6 +95,9 @@ async def _contexts(settings: Settings, database_url: str) -> AsyncGenerator[Job
         stack.push_async_callback(decoder.close)
         await decoder.start()
         engine = await _open_engine(settings, metrics, stack)
+        box = SecretBox(encryption_keys(settings))
+        if sealed := await seal_all_anew(database, box):
+            log.info("webhook secrets sealed", webhooks=sealed)
         guard = AddressGuard(settings.allow_private_networks)
         client = GuardedClient(guard, max_connections=settings.webhooks_in_flight)
         stack.push_async_callback(client.close)
@@ -109,6 +115,7 @@ async def _contexts(settings: Settings, database_url: str) -> AsyncGenerator[Job
                 queue,
                 client,
                 Places(settings.webhooks_in_flight),
+                box,
                 timeout_s=settings.webhook_timeout_seconds,
                 retry_delays_s=settings.webhook_retry_seconds,
                 metrics=metrics,

@@ -187,6 +187,7 @@ async def worker(api: Api, database_url: str, clock: SettableClock, engine: Engi
                 queue,
                 client,
                 Places(settings.webhooks_in_flight),
+                api.context.box,
                 timeout_s=settings.webhook_timeout_seconds,
                 retry_delays_s=settings.webhook_retry_seconds,
                 disable_after=timedelta(days=settings.webhook_disable_after_days),

@@ -66,7 +66,7 @@ def test_a_second_start_finds_everything_as_it_was(stopped: Server) -> None:
 def test_secrets_are_readable_by_their_owner_alone(stopped: Server) -> None:
     stopped.start()
     assert stopped.stop() == 0
-    for name in ("credentials.json", "signing.key"):
+    for name in ("credentials.json", "signing.key", "encryption.key"):
         assert stat.S_IMODE((stopped.data_dir / name).stat().st_mode) == 0o600, name
 
 
@@ -162,6 +162,14 @@ def test_a_data_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None
     told = refused(server_environment(file / "data"), "up")
     assert "data directory" in told
     assert "VOCAFUSE_DATA_DIR" in told
+
+
+@pytest.mark.parametrize("name", ["signing.key", "encryption.key"])
+def test_a_key_that_others_can_read_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch(mode=0o644)
+    environment = server_environment(tmp_path)
+    assert f"chmod 600 {tmp_path / name}" in refused(environment, "up").replace("\n", " ")
+    assert "chmod 600" in refused(environment, "keys", "list")
 
 
 def test_a_data_directory_in_use_is_told(stopped: Server) -> None:

@@ -19,7 +19,9 @@ from support.metrics import Scrape
 from vocafuse import RequestValidator
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.ids import DeliveryId, NoteId, new_uuid
+from vocafuse_server.core.keys import GivenKeys
 from vocafuse_server.core.queue import JobQueue
+from vocafuse_server.core.secret_box import SecretBox
 from vocafuse_server.storage.outbound import AddressGuard, GuardedClient
 from vocafuse_server.webhooks.delivery import DeliveryContext, deliver
 from vocafuse_server.webhooks.events import EventKind, Noun
@@ -33,6 +35,7 @@ from vocafuse_server.webhooks.models import (
 from vocafuse_server.webhooks.outbox import announce
 from vocafuse_server.webhooks.places import Places
 from vocafuse_server.webhooks.queries import webhooks_to_tell
+from vocafuse_server.webhooks.sealing import open_secret
 from vocafuse_server.webhooks.service import (
     WebhookChanges,
     create_webhook,
@@ -42,6 +45,7 @@ from vocafuse_server.webhooks.service import (
 )
 from vocafuse_server.webhooks.signing import standard_signature
 
+BOX = SecretBox(GivenKeys([b"k" * 48]))
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 DELAYS_S = (5.0, 30.0)
 DISABLE_AFTER = timedelta(days=5)
@@ -62,6 +66,7 @@ def context(database: Database, client: GuardedClient, clock: SettableClock) -> 
         JobQueue(),
         client,
         Places(8),
+        BOX,
         timeout_s=2,
         retry_delays_s=DELAYS_S,
         disable_after=DISABLE_AFTER,
@@ -87,7 +92,13 @@ async def announced(context: DeliveryContext, account: Account, url: str) -> tup
     """A webhook and one delivery on its way to it."""
     async with context.database.transaction() as session:
         webhook = await create_webhook(
-            session, account.id, url=url, events=["voicenote.transcribed"], secret=None, now=context.clock()
+            session,
+            BOX,
+            account.id,
+            url=url,
+            events=["voicenote.transcribed"],
+            secret=None,
+            now=context.clock(),
         )
         await tell(session, context, account)
     async with context.database.transaction() as session:
@@ -121,7 +132,9 @@ async def test_a_delivery_is_signed_and_recorded(
     webhook, delivery_id = await announced(context, account, listener.url)
     await deliver(context, delivery_id, attempt=1)
     received = listener.next()
-    assert RequestValidator(webhook.secret).validate(received.body, received.headers["X-VocaFuse-Signature"])
+    assert RequestValidator(open_secret(BOX, webhook)).validate(
+        received.body, received.headers["X-VocaFuse-Signature"]
+    )
     assert received.payload == {
         "event": "voicenote.transcribed",
         "timestamp": int(context.clock().timestamp()),
@@ -191,16 +204,30 @@ async def test_an_address_that_turned_private_is_not_called(
     assert (await state(context))[2] == [(None, "the URL leads to a private or reserved address")]
 
 
+async def test_without_the_key_of_its_secret_nothing_is_sent(
+    context: DeliveryContext, account: Account, listener: Listener
+) -> None:
+    _, delivery_id = await announced(context, account, listener.url)
+    keyless = replace(context, box=SecretBox(GivenKeys([b"x" * 48])))
+    await deliver(keyless, delivery_id, attempt=1)
+    assert listener.received.empty()
+    assert (await state(context))[2] == [
+        (None, "not sent: the server can't read the webhook's secret; replace it")
+    ]
+    await deliver(context, delivery_id, attempt=2)
+    assert listener.next().headers["X-VocaFuse-Delivery-ID"] == str(delivery_id)
+
+
 async def test_replaced_secrets_sign_for_a_day(
     context: DeliveryContext, account: Account, listener: Listener, clock: SettableClock
 ) -> None:
     webhook, delivery_id = await announced(context, account, listener.url)
-    first = webhook.secret
+    first = open_secret(BOX, webhook)
     newer: list[str] = []
     for _ in range(2):
         async with context.database.transaction() as session:
-            rotated = await rotate_secret(session, account.id, webhook.id, secret=None, now=clock())
-        newer.insert(0, rotated.secret)
+            rotated = await rotate_secret(session, BOX, account.id, webhook.id, secret=None, now=clock())
+        newer.insert(0, open_secret(BOX, rotated))
         clock.advance(timedelta(hours=1))
     signers = [(0, [*newer, first]), (22, newer), (1, newer[:1])]
     for attempt, (hours, signing) in enumerate(signers, start=1):
@@ -223,7 +250,7 @@ async def test_a_disabled_webhook_gets_nothing_more(
     webhook, delivery_id = await announced(context, account, listener.url)
     async with context.database.transaction() as session:
         changes = WebhookChanges(status=WebhookStatus.DISABLED)
-        await update_webhook(session, account.id, webhook.id, changes, now=context.clock())
+        await update_webhook(session, BOX, account.id, webhook.id, changes, now=context.clock())
     await deliver(context, delivery_id, attempt=1)
     assert listener.received.empty()
     assert await state(context) == (DeliveryStatus.FAILED, 0, [])
@@ -264,7 +291,7 @@ async def test_a_webhook_that_fails_for_days_is_disabled(
         assert set(await session.scalars(select(Delivery.status))) == {DeliveryStatus.FAILED}
         assert len((await session.scalars(select(Delivery.id))).all()) == 4
         changes = WebhookChanges(status=WebhookStatus.ACTIVE)
-        await update_webhook(session, account.id, webhook.id, changes, now=clock())
+        await update_webhook(session, BOX, account.id, webhook.id, changes, now=clock())
     await fail_a_delivery(context, account, listener)  # and it has its five days again
     assert await webhook_status(context) is WebhookStatus.ACTIVE
     assert listener.received.empty()
@@ -302,7 +329,7 @@ async def test_what_is_told_at_the_moment_of_disabling_ends(
         await tell(session, context, account)
         async with context.database.transaction() as other:
             changes = WebhookChanges(status=WebhookStatus.DISABLED)
-            await update_webhook(other, account.id, webhook.id, changes, now=context.clock())
+            await update_webhook(other, BOX, account.id, webhook.id, changes, now=context.clock())
     async with context.database.transaction() as session:
         second = (await session.scalars(select(Delivery.id).where(Delivery.id != first))).one()
     await deliver(context, second, attempt=1)
@@ -318,7 +345,7 @@ async def test_a_changed_url_gets_what_was_on_its_way(
     await deliver(context, delivery_id, attempt=1)
     async with context.database.transaction() as session:
         changes = WebhookChanges(url=listener.url)
-        await update_webhook(session, account.id, webhook.id, changes, now=context.clock())
+        await update_webhook(session, BOX, account.id, webhook.id, changes, now=context.clock())
     await deliver(context, delivery_id, attempt=2)
     assert listener.next().headers["X-VocaFuse-Delivery-ID"] == str(delivery_id)
 

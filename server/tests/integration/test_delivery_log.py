@@ -36,6 +36,7 @@ async def worker(api: Api, clock: SettableClock) -> AsyncIterator[DeliveryContex
         JobQueue(),
         client,
         Places(8),
+        api.context.box,
         timeout_s=2,
         retry_delays_s=(5.0, 30.0),
         disable_after=timedelta(days=5),

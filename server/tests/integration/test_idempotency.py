@@ -18,11 +18,14 @@ from support.locks import process_waiting_in
 
 from vocafuse_server.core.clock import utc_now
 from vocafuse_server.core.database import Database
+from vocafuse_server.core.keys import GivenKeys
+from vocafuse_server.core.secret_box import SecretBox
 from vocafuse_server.core.settings import Settings
 from vocafuse_server.idempotency.errors import StillInProgress
 from vocafuse_server.idempotency.service import Answer, KeyedRequest, do_once
 from vocafuse_server.jobs.maintenance import MaintenanceContext, run_deletion
 
+BOX = SecretBox(GivenKeys([b"k" * 48]))
 CLIP = (AUDIO / "whats-the-weather-like.wav").read_bytes()
 OTHER_CLIP = (AUDIO / "harvard-birch-canoe.wav").read_bytes()
 HOOK = {"url": "https://93.184.215.14/hook", "events": ["voicenote.created"]}
@@ -241,14 +244,14 @@ async def test_who_waits_too_long_is_told_to_come_back(
 
     async def ask_again() -> Answer:
         async with database.transaction() as session:
-            await do_once(session, request, answer, now=clock(), patience=soon)
+            await do_once(session, BOX, request, answer, now=clock(), patience=soon)
         raise AssertionError("it was done twice")
 
     async def answer() -> Answer:
         return Answer(201, "{}")
 
     async with database.transaction() as session:
-        await do_once(session, request, answer, now=clock())
+        await do_once(session, BOX, request, answer, now=clock())
         with pytest.raises(StillInProgress):
             await ask_again()
 

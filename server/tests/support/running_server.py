@@ -117,6 +117,12 @@ class Server:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run another `vocafuse-server` command beside it."""
+        done = self.try_to_run(*arguments)
+        done.check_returncode()
+        return done
+
+    def try_to_run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The same for a command that may fail."""
         return subprocess.run(
-            [*COMMAND, *arguments], env=self.environment, capture_output=True, text=True, check=True
+            [*COMMAND, *arguments], env=self.environment, capture_output=True, text=True, check=False
         )

@@ -9,6 +9,7 @@ import jwt
 from vocafuse_server.accounts.errors import InvalidToken, TokenExpired
 from vocafuse_server.accounts.scopes import TokenScope
 from vocafuse_server.core.ids import TenantId
+from vocafuse_server.core.keys import Key, KeyRing
 from vocafuse_server.core.token_issuers import OWN_ISSUER
 
 _ALGORITHM = "HS256"
@@ -24,10 +25,10 @@ class TokenClaims:
 
 
 class TokenSigner:
-    """Makes and checks tokens with one key."""
+    """Makes tokens with the newest key, whose id they carry, and checks those of all."""
 
-    def __init__(self, key: bytes) -> None:
-        self._key = key
+    def __init__(self, ring: KeyRing) -> None:
+        self._ring = ring
 
     def sign(self, claims: TokenClaims, *, now: datetime, lifetime: timedelta) -> str:
         """A signed token that is good for `lifetime` from `now`."""
@@ -40,7 +41,8 @@ class TokenSigner:
             "exp": int((now + lifetime).timestamp()),
             "jti": uuid4().hex,
         }
-        return jwt.encode(payload, self._key, algorithm=_ALGORITHM)
+        key = self._ring.good_keys()[0]
+        return jwt.encode(payload, key.secret, algorithm=_ALGORITHM, headers={"kid": key.id})
 
     def verify(self, token: str) -> TokenClaims:
         """What a token says, once its signature and its times are checked.
@@ -52,7 +54,7 @@ class TokenSigner:
         try:
             payload = jwt.decode(
                 token,
-                self._key,
+                self._key_of(token).secret,
                 algorithms=[_ALGORITHM],
                 issuer=OWN_ISSUER,
                 options={"require": ["exp", "iat", "sub", "tenant_id", "scopes"]},
@@ -66,3 +68,17 @@ class TokenSigner:
             raise TokenExpired from error
         except (jwt.InvalidTokenError, ValueError, TypeError) as error:
             raise InvalidToken from error
+
+    def _key_of(self, token: str) -> Key:
+        """The key that a token names.
+
+        Raises:
+            InvalidToken: It isn't ours, or no longer good.
+        """
+        keys, named = self._ring.good_keys(), jwt.get_unverified_header(token).get("kid")
+        if named is None:  # From before keys had ids, when there was only one.
+            return keys[-1]
+        for key in keys:
+            if key.id == named:
+                return key
+        raise InvalidToken

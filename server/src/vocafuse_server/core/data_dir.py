@@ -5,9 +5,6 @@ import secrets
 from pathlib import Path
 
 from vocafuse_server.core.errors import StartupError
-from vocafuse_server.core.settings import Settings
-
-SIGNING_KEY_FILE = "signing.key"
 
 
 def prepare_data_dir(folder: Path) -> None:
@@ -29,27 +26,6 @@ def prepare_data_dir(folder: Path) -> None:
         ) from error
 
 
-def load_signing_key(settings: Settings) -> bytes:
-    """The key that signs tokens and upload URLs: the setting, else a file made at first use.
-
-    Raises:
-        StartupError: The file can't be read or made.
-    """
-    if settings.signing_key is not None:
-        return settings.signing_key.get_secret_value().encode()
-    path = settings.data_dir / SIGNING_KEY_FILE
-    try:
-        write_secret(path, secrets.token_urlsafe(48))
-    except FileExistsError:
-        pass
-    except OSError as error:
-        raise StartupError(f"The signing key {path} can't be made ({error.strerror}).") from error
-    key = path.read_bytes()
-    if not key:
-        raise StartupError(f"The signing key {path} is empty: remove the file, and a new one is made.")
-    return key
-
-
 def write_secret(path: Path, text: str) -> None:
     """Write a new file that only its owner can read, all at once.
 
@@ -61,6 +37,18 @@ def write_secret(path: Path, text: str) -> None:
     try:
         with os.fdopen(descriptor, "w") as file:
             file.write(text)
+            file.flush()
+            os.fsync(descriptor)
         os.link(temporary, path)  # Unlike a rename, this never replaces another process's file.
+        sync_folder(path.parent)
     finally:
         temporary.unlink()
+
+
+def sync_folder(folder: Path) -> None:
+    """See to it that the names in a folder outlive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

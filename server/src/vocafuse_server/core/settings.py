@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,7 +15,8 @@ from vocafuse_server.core.errors import StartupError
 from vocafuse_server.core.token_issuers import TokenIssuer
 
 MIB = 1024 * 1024
-MIN_SIGNING_KEY_LENGTH = 32
+MIN_KEY_LENGTH = 32
+_ORIGIN = re.compile(r"https?://(?:[0-9a-z._-]+|\[[0-9a-f:.]+\])(?::[0-9]+)?")
 # Attempts at about these times after the one before; the published retry schedule.
 WEBHOOK_RETRY_DELAYS_S = (5.0, 30.0, 120.0, 600.0, 1800.0, 7200.0, 21600.0, 43200.0)
 
@@ -128,6 +130,24 @@ class Settings(BaseSettings):
         default=None,
         description="Signs tokens and upload URLs; the same on every process of a fleet."
         " Unset: generated into the data directory.",
+    )
+    old_signing_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(),
+        description="Comma-separated keys whose tokens and upload URLs are accepted besides"
+        " ([replacing keys](authentication.md#replacing-keys)).",
+    )
+    encryption_key: SecretStr | None = Field(
+        default=None,
+        description="Seals the secrets of webhooks in the database; the same on every process of a fleet."
+        " Unset: generated into the data directory.",
+    )
+    old_encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(), description="Comma-separated keys with which sealed secrets are opened besides."
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("*",),
+        description="Comma-separated origins whose pages may call the API from a browser, e.g."
+        " `https://app.example.com`; `*`: all.",
     )
     token_issuers: Annotated[tuple[TokenIssuer, ...], NoDecode] = Field(
         default=(),
@@ -290,11 +310,28 @@ class Settings(BaseSettings):
             raise ValueError("must hold printable ASCII characters only, without spaces")
         return value
 
-    @field_validator("signing_key")
+    @field_validator("old_signing_keys", "old_encryption_keys", "cors_origins", mode="before")
     @classmethod
-    def _is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and len(value.get_secret_value()) < MIN_SIGNING_KEY_LENGTH:
-            raise ValueError(f"must have at least {MIN_SIGNING_KEY_LENGTH} characters")
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(one == "*" or _ORIGIN.fullmatch(one) for one in value):
+            raise ValueError("must be origins like https://app.example.com, without a path")
+        return value
+
+    @field_validator("signing_key", "encryption_key", "old_signing_keys", "old_encryption_keys")
+    @classmethod
+    def _are_long_enough(
+        cls, value: SecretStr | tuple[SecretStr, ...] | None
+    ) -> SecretStr | tuple[SecretStr, ...] | None:
+        given = value if isinstance(value, tuple) else (value,) if value else ()
+        if any(len(one.get_secret_value()) < MIN_KEY_LENGTH for one in given):
+            raise ValueError(f"must have at least {MIN_KEY_LENGTH} characters")
         return value
 
     @field_validator("log_level", "log_format", "engine", "model_device", "model_compute_type", mode="before")

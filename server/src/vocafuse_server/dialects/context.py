@@ -15,6 +15,7 @@ from vocafuse_server.core.clock import Clock
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.metrics import Metrics
 from vocafuse_server.core.queue import JobQueue
+from vocafuse_server.core.secret_box import SecretBox
 from vocafuse_server.core.settings import Settings
 from vocafuse_server.dialects.figures import DatabaseReader
 from vocafuse_server.storage.objects import Objects
@@ -38,6 +39,7 @@ class AppContext:
     token_signer: TokenSigner
     issuers: ExternalIssuers
     upload_url_signer: UploadUrlSigner
+    box: SecretBox
     clock: Clock
     metrics: Metrics
     figures: DatabaseReader

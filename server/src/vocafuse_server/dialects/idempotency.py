@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from vocafuse_server.accounts.callers import Caller
 from vocafuse_server.core.clock import Clock
+from vocafuse_server.core.secret_box import SecretBox
 from vocafuse_server.dialects.context import Context
 from vocafuse_server.idempotency.errors import AnsweredBefore
 from vocafuse_server.idempotency.service import Answer, KeyedRequest, do_once
@@ -24,13 +25,14 @@ MAX_KEY_LENGTH = 255
 class Once:
     """Makes the call at hand take effect once, if it came with a key.
 
-    The answer is kept in the very transaction that does the work. It is kept as it is sent, so calls
-    whose answer holds what must not be stored in the clear have no use for this.
+    The answer is kept in the very transaction that does the work, sealed. Calls whose answer holds what
+    nobody shall be able to read again, as the secrets of API keys, have no use for this.
     """
 
     key: str | None
     _request: Request = field(repr=False)
     _clock: Clock = field(repr=False)
+    _box: SecretBox = field(repr=False)
 
     async def answer(
         self,
@@ -63,7 +65,7 @@ class Once:
             key=self.key,
             fingerprint=digest_of([self._request.method.encode(), self._request.url.path.encode(), digest]),
         )
-        return _response(await do_once(session, keyed, worked, now=self._clock()))
+        return _response(await do_once(session, self._box, keyed, worked, now=self._clock()))
 
 
 async def _once(
@@ -80,7 +82,7 @@ async def _once(
         ),
     ] = None,
 ) -> Once:
-    return Once(key, request, context.clock)
+    return Once(key, request, context.clock, context.box)
 
 
 def replayable(status: int) -> dict[int | str, dict[str, Any]]:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vocafuse_server.core.ids import TenantId
+from vocafuse_server.core.secret_box import SecretBox
 from vocafuse_server.idempotency import queries
 from vocafuse_server.idempotency.errors import AnsweredBefore, KeyReused
 from vocafuse_server.idempotency.models import WHOLE_TENANT, IdempotencyKey
@@ -41,13 +42,15 @@ class Answer:
 
 async def do_once(
     session: AsyncSession,
+    box: SecretBox,
     request: KeyedRequest,
     work: Callable[[], Awaitable[Answer]],
     *,
     now: datetime,
     patience: timedelta = PATIENCE,
 ) -> Answer:
-    """Do the work and keep its answer, in the session's transaction.
+    """Do the work and keep its answer, in the session's transaction. It is kept sealed: some answers hold
+    secrets, and signed URLs.
 
     Of equal requests at the same moment one does the work and the others wait for its commit. If it
     fails or dies, its transaction leaves nothing, and the next one does the work.
@@ -65,16 +68,18 @@ async def do_once(
         fingerprint=request.fingerprint,
         created_at=now,
     )
+    place = f"answer:{row.tenant_id}:{row.identity}:{row.key}"
     if await queries.claim_key(session, row, expired_until=now - KEPT_FOR, patience=patience):
         answer = await work()
-        await queries.keep_answer(session, row, status=answer.status, answer=answer.body)
+        sealed = box.seal(answer.body, place=place)
+        await queries.keep_answer(session, row, status=answer.status, answer=sealed)
         return answer
     first = await queries.find_key(session, row)
     if first is None or first.status is None or first.answer is None:
         raise RuntimeError("a key that could not be claimed has no answer")
     if first.fingerprint != request.fingerprint:
         raise KeyReused
-    raise AnsweredBefore(first.status, first.answer)
+    raise AnsweredBefore(first.status, box.open(first.answer, place=place))
 
 
 async def delete_expired(session: AsyncSession, *, now: datetime) -> int:

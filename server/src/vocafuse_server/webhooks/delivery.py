@@ -15,13 +15,14 @@ from vocafuse_server.core.ids import DeliveryId, WebhookId
 from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.metrics import DeliveryOutcome, Metrics
 from vocafuse_server.core.queue import JobQueue
+from vocafuse_server.core.secret_box import SecretBox, SecretUnreadable
 from vocafuse_server.storage.outbound import GuardedClient, OutboundError
 from vocafuse_server.webhooks import queries
 from vocafuse_server.webhooks.models import Delivery, DeliveryAttempt, DeliveryStatus, Webhook, WebhookStatus
 from vocafuse_server.webhooks.outbox import enqueue_attempt
 from vocafuse_server.webhooks.places import Places
 from vocafuse_server.webhooks.retry import next_delay
-from vocafuse_server.webhooks.rotation import Secrets
+from vocafuse_server.webhooks.sealing import open_secrets
 from vocafuse_server.webhooks.signing import delivery_headers
 
 log = get_logger(__name__)
@@ -37,6 +38,7 @@ class DeliveryContext:
     queue: JobQueue
     client: GuardedClient
     places: Places
+    box: SecretBox
     timeout_s: float
     retry_delays_s: Sequence[float]
     disable_after: timedelta
@@ -130,8 +132,13 @@ async def _put_off(context: DeliveryContext, delivery: Delivery, wait_s: float) 
 
 async def _send(context: DeliveryContext, delivery: Delivery, webhook: Webhook) -> _Outcome:
     body, now = delivery.payload.encode(), context.clock()
+    try:
+        secrets = open_secrets(context.box, webhook)
+    except SecretUnreadable as error:
+        log.error("webhook secret unreadable", webhook_id=str(webhook.id), reason=str(error))
+        return _Outcome(0, error="not sent: the server can't read the webhook's secret; replace it")
     headers = delivery_headers(
-        Secrets(webhook.secret, webhook.old_secrets).signing(now),
+        secrets.signing(now),
         body,
         delivery_id=str(delivery.id),
         event=delivery.event,

@@ -32,8 +32,9 @@ class Webhook(Base):
     url: Mapped[str]
     events: Mapped[list[str]]
     secret: Mapped[str]
+    """Sealed; see `webhooks/sealing.py`."""
     old_secrets: Mapped[list[JsonObject]] = mapped_column(server_default=text("'[]'::json"))
-    """Each `secret` that was replaced, newest first, and `until` when it signs, in epoch seconds."""
+    """Each `secret` that was replaced, sealed, newest first, and `until` when it signs, in epoch seconds."""
     status: Mapped[WebhookStatus]
     failing_since: Mapped[datetime | None]
     """When the first of the attempts failed that have all failed until now."""

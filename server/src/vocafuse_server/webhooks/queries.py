@@ -1,6 +1,6 @@
 """SQL of webhooks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from vocafuse_server.core.pages import Page, PageRequest
 from vocafuse_server.webhooks.models import Delivery, DeliveryStatus, Webhook, WebhookStatus
 
 Row = TypeVar("Row", Webhook, Delivery)
+_HAS_OLD_SECRETS = func.json_array_length(Webhook.old_secrets) > 0
 
 
 async def find_webhook(session: AsyncSession, tenant_id: TenantId, webhook_id: WebhookId) -> Webhook | None:
@@ -40,6 +41,22 @@ async def lock_webhook(session: AsyncSession, tenant_id: TenantId, webhook_id: W
         .where(Webhook.id == webhook_id, Webhook.tenant_id == tenant_id)
         .with_for_update(key_share=True)
     )
+
+
+async def lock_webhooks_sealed_otherwise(
+    session: AsyncSession, prefix: str, *, after: WebhookId | None, limit: int
+) -> Sequence[Webhook]:
+    """Webhooks whose secret does not begin so, or that have replaced ones, by id; locked against a change."""
+    matching = (
+        select(Webhook)
+        .where(or_(~Webhook.secret.startswith(prefix, autoescape=True), _HAS_OLD_SECRETS))
+        .order_by(Webhook.id)
+        .limit(limit)
+        .with_for_update(key_share=True)
+    )
+    if after is not None:
+        matching = matching.where(Webhook.id > after)
+    return (await session.scalars(matching)).all()
 
 
 async def update_webhook(

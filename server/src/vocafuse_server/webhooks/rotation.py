@@ -1,6 +1,6 @@
 """Secrets that have been replaced: for a while they sign beside the new one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from vocafuse_server.core.database import JsonObject
@@ -13,10 +13,10 @@ MAX_OLD_SECRETS = 5
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """The secret of an endpoint and those it replaced, newest first, as the database keeps them."""
+    """The secret of an endpoint and those it replaced, newest first, in the clear."""
 
-    current: str
-    old: list[JsonObject]
+    current: str = field(repr=False)
+    old: list[JsonObject] = field(repr=False)
 
     def signing(self, now: datetime) -> list[str]:
         """All that sign now, the current one first."""

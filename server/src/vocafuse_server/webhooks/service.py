@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from vocafuse_server.core.errors import InvalidField
 from vocafuse_server.core.ids import TenantId, WebhookId, new_uuid
+from vocafuse_server.core.secret_box import SecretBox, SecretUnreadable
 from vocafuse_server.storage.outbound import AddressGuard
 from vocafuse_server.storage.urls import ForbiddenAddress
 from vocafuse_server.webhooks import queries
@@ -14,6 +15,7 @@ from vocafuse_server.webhooks.errors import WebhookExists, WebhookNotFound
 from vocafuse_server.webhooks.events import parse_events
 from vocafuse_server.webhooks.models import Webhook, WebhookStatus
 from vocafuse_server.webhooks.rotation import Secrets
+from vocafuse_server.webhooks.sealing import open_secrets, sealed_columns
 from vocafuse_server.webhooks.signing import new_secret
 
 MAX_URL_LENGTH = 2048
@@ -34,6 +36,7 @@ async def check_url(guard: AddressGuard, url: str) -> None:
 
 async def create_webhook(
     session: AsyncSession,
+    box: SecretBox,
     tenant_id: TenantId,
     *,
     url: str,
@@ -48,17 +51,18 @@ async def create_webhook(
         WebhookExists: The tenant has one for this URL.
     """
     names = parse_events(events)
+    webhook_id = WebhookId(new_uuid())
     webhook = await queries.insert_webhook(
         session,
         {
-            "id": WebhookId(new_uuid()),
+            "id": webhook_id,
             "tenant_id": tenant_id,
             "url": url,
             "events": names,
-            "secret": secret or new_secret(),
             "status": WebhookStatus.ACTIVE,
             "created_at": now,
             "updated_at": now,
+            **sealed_columns(box, webhook_id, Secrets(secret or new_secret(), [])),
         },
     )
     if webhook is None:
@@ -78,6 +82,7 @@ class WebhookChanges:
 
 async def update_webhook(
     session: AsyncSession,
+    box: SecretBox,
     tenant_id: TenantId,
     webhook_id: WebhookId | None,
     changes: WebhookChanges,
@@ -101,7 +106,7 @@ async def update_webhook(
     if changes.status is not None:
         values |= {"status": changes.status, "failing_since": None}
     if changes.secret is not None:
-        values |= _with_secret(webhook, changes.secret, now=now)
+        values |= _with_secret(box, webhook, changes.secret, now=now)
     changed = await queries.update_webhook(session, webhook.id, values)
     if changed is None:
         raise WebhookExists
@@ -112,6 +117,7 @@ async def update_webhook(
 
 async def rotate_secret(
     session: AsyncSession,
+    box: SecretBox,
     tenant_id: TenantId,
     webhook_id: WebhookId | None,
     *,
@@ -125,7 +131,7 @@ async def rotate_secret(
         TooManyRotations: The secret was replaced too often.
     """
     changes = WebhookChanges(secret=secret or new_secret())
-    return await update_webhook(session, tenant_id, webhook_id, changes, now=now)
+    return await update_webhook(session, box, tenant_id, webhook_id, changes, now=now)
 
 
 async def get_webhook(session: AsyncSession, tenant_id: TenantId, webhook_id: WebhookId | None) -> Webhook:
@@ -157,6 +163,9 @@ async def _lock_webhook(session: AsyncSession, tenant_id: TenantId, webhook_id: 
     return found
 
 
-def _with_secret(webhook: Webhook, secret: str, *, now: datetime) -> dict[str, object]:
-    secrets = Secrets(webhook.secret, webhook.old_secrets).replaced_by(secret, now)
-    return {"secret": secrets.current, "old_secrets": secrets.old}
+def _with_secret(box: SecretBox, webhook: Webhook, secret: str, *, now: datetime) -> dict[str, object]:
+    try:
+        secrets = open_secrets(box, webhook).replaced_by(secret, now)
+    except SecretUnreadable:  # It signs nothing any more, so it can't sign along either.
+        secrets = Secrets(secret, [])
+    return sealed_columns(box, webhook.id, secrets)

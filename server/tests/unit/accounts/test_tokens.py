@@ -14,8 +14,9 @@ from vocafuse_server.accounts.scopes import TokenScope
 from vocafuse_server.accounts.tokens import TokenClaims, TokenSigner
 from vocafuse_server.core.clock import utc_now
 from vocafuse_server.core.ids import TenantId, new_uuid
+from vocafuse_server.core.keys import GivenKeys, Key
 
-SIGNER = TokenSigner(b"k" * 48)
+SIGNER = TokenSigner(GivenKeys([b"k" * 48]))
 CLAIMS = TokenClaims(TenantId(new_uuid()), "user_1", (TokenScope.READ,))
 HOUR = timedelta(hours=1)
 
@@ -33,7 +34,7 @@ def test_an_expired_one_is_told_from_a_bad_one() -> None:
     with pytest.raises(TokenExpired):
         SIGNER.verify(token)
     with pytest.raises(InvalidToken):
-        TokenSigner(b"x" * 48).verify(token)
+        TokenSigner(GivenKeys([b"x" * 48])).verify(token)
 
 
 def test_the_algorithm_is_not_the_tokens_to_choose() -> None:
@@ -59,3 +60,32 @@ def test_claims_that_make_no_sense_are_refused(change: dict[str, object]) -> Non
     payload = {**jwt.decode(token, options={"verify_signature": False}), **change}
     with pytest.raises(InvalidToken):
         SIGNER.verify(jwt.encode(payload, b"k" * 48, algorithm="HS256"))
+
+
+def test_a_token_outlives_the_replacement_of_its_key() -> None:
+    old, new = b"k" * 48, b"n" * 48
+    token = SIGNER.sign(CLAIMS, now=utc_now(), lifetime=HOUR)
+    assert jwt.get_unverified_header(token)["kid"] == Key(old).id
+    assert TokenSigner(GivenKeys([new, old])).verify(token) == CLAIMS
+    with pytest.raises(InvalidToken):
+        TokenSigner(GivenKeys([new])).verify(token)
+
+
+def test_a_token_cannot_borrow_another_keys_name() -> None:
+    old, new = b"k" * 48, b"n" * 48
+    payload = jwt.decode(
+        SIGNER.sign(CLAIMS, now=utc_now(), lifetime=HOUR), options={"verify_signature": False}
+    )
+    forged = jwt.encode(payload, old, algorithm="HS256", headers={"kid": Key(new).id})
+    with pytest.raises(InvalidToken):
+        TokenSigner(GivenKeys([new, old])).verify(forged)
+
+
+def test_a_token_from_before_keys_had_names_is_of_the_oldest() -> None:
+    payload = jwt.decode(
+        SIGNER.sign(CLAIMS, now=utc_now(), lifetime=HOUR), options={"verify_signature": False}
+    )
+    token = jwt.encode(payload, b"k" * 48, algorithm="HS256")
+    assert TokenSigner(GivenKeys([b"n" * 48, b"k" * 48])).verify(token) == CLAIMS
+    with pytest.raises(InvalidToken):
+        TokenSigner(GivenKeys([b"k" * 48, b"n" * 48])).verify(token)

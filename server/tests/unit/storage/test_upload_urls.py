@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from support.app import NOON
 
 from vocafuse_server.core.ids import NoteId, new_uuid
+from vocafuse_server.core.keys import GivenKeys
 from vocafuse_server.storage.upload_urls import UploadUrlSigner, UrlCheck
 
-SIGNER = UploadUrlSigner(b"k" * 48)
+SIGNER = UploadUrlSigner(GivenKeys([b"k" * 48]))
 NOTE = NoteId(new_uuid())
 LIFETIME = timedelta(minutes=15)
 
@@ -29,9 +30,14 @@ def test_good_until_it_expires() -> None:
 
 def test_good_for_its_note_and_its_key_only() -> None:
     assert SIGNER.check(NoteId(new_uuid()), **signed(), now=NOON) is UrlCheck.FORGED
-    assert UploadUrlSigner(b"x" * 48).check(NOTE, **signed(), now=NOON) is UrlCheck.FORGED
+    assert UploadUrlSigner(GivenKeys([b"x" * 48])).check(NOTE, **signed(), now=NOON) is UrlCheck.FORGED
 
 
 @given(expires=st.text(), signature=st.text())
 def test_anything_else_is_forged(expires: str, signature: str) -> None:
     assert SIGNER.check(NOTE, expires=expires, signature=signature, now=NOON) is UrlCheck.FORGED
+
+
+def test_a_url_outlives_the_replacement_of_its_key() -> None:
+    rotated = UploadUrlSigner(GivenKeys([b"n" * 48, b"k" * 48]))
+    assert rotated.check(NOTE, **signed(), now=NOON) is UrlCheck.VALID

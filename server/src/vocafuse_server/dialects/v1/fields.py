@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from vocafuse_server.core.errors import InvalidField
+from vocafuse_server.core.keys import MAX_TOKEN_SECONDS
 from vocafuse_server.core.pages import MAX_PAGE
 from vocafuse_server.dialects.fields import printable, whole_number, within
 from vocafuse_server.transcription.engine import UnknownLanguage
@@ -43,7 +44,9 @@ Email = Annotated[
     ),
 ]
 Language = Annotated[str | None, AfterValidator(_language)]
-ExpiresIn = Annotated[int, within(60, 86_400), Field(json_schema_extra={"minimum": 60, "maximum": 86_400})]
+ExpiresIn = Annotated[
+    int, within(60, MAX_TOKEN_SECONDS), Field(json_schema_extra={"minimum": 60, "maximum": MAX_TOKEN_SECONDS})
+]
 PageNumber = Annotated[
     int,
     BeforeValidator(whole_number),

@@ -97,17 +97,21 @@ class DeliveryDetail(DeliveryBody):
 
 
 def webhook_body(webhook: Webhook) -> dict[str, Any]:
-    """A webhook on the wire, with the secret; `WebhookBody` leaves it out."""
+    """A webhook on the wire, without its secret."""
     return {
         "id": str(webhook.id),
         "url": webhook.url,
         "events": webhook.events,
-        "secret": webhook.secret,
         "status": webhook.status.value,
         "created_at": wire_time(webhook.created_at),
         "updated_at": wire_time(webhook.updated_at),
         "uri": f"/v1/webhooks/{webhook.id}",
     }
+
+
+def webhook_created(webhook: Webhook, secret: str) -> WebhookCreated:
+    """A webhook on the wire, with its secret."""
+    return WebhookCreated(**webhook_body(webhook), secret=secret)
 
 
 def delivery_body(delivery: Delivery) -> DeliveryBody:

@@ -21,9 +21,11 @@ from vocafuse_server.dialects.v1.webhook_bodies import (
     WebhookRequest,
     WebhookUpdate,
     webhook_body,
+    webhook_created,
 )
 from vocafuse_server.webhooks import queries, service
 from vocafuse_server.webhooks.models import WebhookStatus
+from vocafuse_server.webhooks.sealing import open_secret
 
 PATH = "/v1/webhooks"
 router = APIRouter(prefix=PATH, route_class=AuthenticatedRoute, tags=["webhooks"])
@@ -44,13 +46,14 @@ async def create_webhook(
     async def create() -> WebhookCreated:
         webhook = await service.create_webhook(
             session,
+            context.box,
             caller.tenant_id,
             url=body.url,
             events=body.events,
             secret=body.secret,
             now=context.clock(),
         )
-        return WebhookCreated(**webhook_body(webhook))
+        return webhook_created(webhook, open_secret(context.box, webhook))
 
     return await once.answer(session, create)
 
@@ -97,7 +100,9 @@ async def update_webhook(
         await service.check_url(context.guard, body.url)
     known_id = parse_webhook_id(webhook_id)
     return webhook_body(
-        await service.update_webhook(session, caller.tenant_id, known_id, changes, now=context.clock())
+        await service.update_webhook(
+            session, context.box, caller.tenant_id, known_id, changes, now=context.clock()
+        )
     )
 
 
@@ -123,9 +128,9 @@ async def rotate_secret(
 
     async def rotate() -> WebhookCreated:
         webhook = await service.rotate_secret(
-            session, caller.tenant_id, known_id, secret=secret, now=context.clock()
+            session, context.box, caller.tenant_id, known_id, secret=secret, now=context.clock()
         )
-        return WebhookCreated(**webhook_body(webhook))
+        return webhook_created(webhook, open_secret(context.box, webhook))
 
     return await once.answer(session, rotate, status=200)
 
