@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help up test check lint types unit integration conformance e2e chaos bench openapi compatibility lock clean
+.PHONY: help up test check lint types audit unit integration conformance e2e chaos bench openapi compatibility lock clean
 
 help: ## Show this help
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -11,7 +11,7 @@ help: ## Show this help
 up: .venv/.run-installed ## Run the server on this machine until Ctrl-C
 	@$(BIN)/vocafuse-server up
 
-test: check ## Run every check and every test
+test: check audit ## Run every check and every test
 	$(BIN)/pytest -n 2 --dist loadgroup server/tests/integration server/tests/conformance server/tests/e2e
 
 check: lint types unit ## The quick part: style, types, import rules, unit tests
@@ -23,6 +23,9 @@ lint: .venv/.dev-installed ## Style and import rules
 
 types: .venv/.dev-installed ## Strict type check
 	$(BIN)/basedpyright
+
+audit: .venv/.dev-installed ## Known vulnerabilities of the pinned packages, where their list can be reached
+	$(BIN)/python requirements/audit.py
 
 unit: .venv/.dev-installed ## Unit tests
 	$(BIN)/pytest -n 2 server/tests/unit sdk/python/tests bench/tests

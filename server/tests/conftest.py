@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import structlog
 from support.listener import Listener, listening
+from support.secret_watch import watching
 
 from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
 from vocafuse_server.schema import migrate
@@ -25,6 +26,15 @@ def _plain_tracebacks() -> None:
     """As in the server's own logs: the default form shows every local variable, and takes seconds."""
     renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[*structlog.get_config()["processors"][:-1], renderer])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_secret_in_any_log(
+    _plain_tracebacks: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Looked at once, when every server that the session started has stopped."""
+    with watching(tmp_path_factory.getbasetemp()):
+        yield
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ def configure_logging(settings: Settings) -> None:
         if as_json
         else [
             _for_people,
+            _in_one_line,
             structlog.dev.ConsoleRenderer(
                 pad_event_to=0,
                 pad_level=False,
@@ -80,6 +81,17 @@ def _for_people(logger: WrappedLogger, method: str, event: EventDict) -> EventDi
     if event["event"] == "note transcribed":
         line = "note {note_id}: {duration_s} s transcribed in {transcribe_ms:.0f} ms".format_map(event)
         return {"timestamp": event["timestamp"], "level": event["level"], "event": line}
+    return event
+
+
+def _in_one_line(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Escape what would begin another line or command a terminal; of the fields the renderer does so."""
+    text = str(event["event"])
+    if not text.isprintable():
+        event["event"] = "".join(
+            character if character.isprintable() else character.encode("unicode_escape").decode()
+            for character in text
+        )
     return event
 
 

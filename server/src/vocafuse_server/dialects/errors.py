@@ -44,6 +44,8 @@ _REASONS = {
     "enum": "must be one of {expected}",
     "model_attributes_type": "must be a JSON object",
 }
+# What is wrong with these is told, but not what they were: answers are kept in places that requests aren't.
+_SECRET_FIELDS = frozenset({"secret"})
 
 
 def api_error(error: Exception) -> ApiError:
@@ -100,8 +102,9 @@ def _validation_error(errors: Sequence[Mapping[str, Any]]) -> ApiError:
         return InvalidRequest("The body must be a JSON object with the content type application/json.")
     if kind == "missing":
         return MissingField(field, where=where)
+    value = None if location[-1] in _SECRET_FIELDS else first.get("input")
     reason = _REASONS.get(kind)
     if reason is None:
         text = str(first["msg"]).removeprefix("Value error, ")
-        return InvalidField(field, text[:1].lower() + text[1:], value=first.get("input"))
-    return InvalidField(field, reason.format(**first.get("ctx", {})), value=first.get("input"))
+        return InvalidField(field, text[:1].lower() + text[1:], value=value)
+    return InvalidField(field, reason.format(**first.get("ctx", {})), value=value)
