@@ -5,13 +5,13 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 AUDIT = Path(__file__).parents[3] / "requirements" / "audit.py"
-FINDING = {
+FINDING: dict[str, object] = {
     "vulns": [
         {
             "id": "GHSA-test-test-test",
@@ -25,7 +25,7 @@ FINDING = {
 
 
 @contextmanager
-def database_of(vulnerable: str | None) -> Iterator[str]:
+def database_of(vulnerable: str | None) -> Generator[str]:
     """The URL of something that answers as OSV does, and knows of one vulnerable package."""
 
     class Answer(BaseHTTPRequestHandler):

@@ -8,7 +8,7 @@ servers that tests start have theirs, and their databases. Besides, nothing in a
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Generator, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,7 +83,7 @@ class SecretWatch:
 
 
 @contextmanager
-def watching(folder: Path) -> Iterator[None]:
+def watching(folder: Path) -> Generator[None]:
     """Note every secret and keep every log while the block runs; fail if they met."""
     watch = SecretWatch()
     with (folder / "session.log").open("a") as file, _noting(watch), _logging_to(file):
@@ -93,7 +93,7 @@ def watching(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _noting(watch: SecretWatch) -> Iterator[None]:
+def _noting(watch: SecretWatch) -> Generator[None]:
     """See what every HTTP client of the process sends and gets."""
     sync_send, async_send = httpx2.Client.send, httpx2.AsyncClient.send
 
@@ -118,7 +118,7 @@ def _noting(watch: SecretWatch) -> Iterator[None]:
 
 
 @contextmanager
-def _logging_to(file: TextIO) -> Iterator[None]:
+def _logging_to(file: TextIO) -> Generator[None]:
     """Keep what the process logs, beside where it goes otherwise."""
 
     def copy(logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
