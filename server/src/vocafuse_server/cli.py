@@ -34,6 +34,7 @@ from vocafuse_server.supervisor import Supervisor
 from vocafuse_server.transcription.catalogue import WeightsError
 from vocafuse_server.transcription.engine import TranscriptionError
 from vocafuse_server.transcription.hardware import hardware_for
+from vocafuse_server.webhook_commands import webhooks
 
 app = typer.Typer(
     name="vocafuse-server",
@@ -47,6 +48,7 @@ tenants = typer.Typer(help="Accounts on this server.", no_args_is_help=True, ric
 app.add_typer(tenants, name="tenants")
 app.add_typer(models, name="model")
 app.add_typer(keys, name="keys")
+app.add_typer(webhooks, name="webhooks")
 
 SAMPLE = Path(__file__).parent / "samples" / "voice-note.wav"
 SupervisorFd = Annotated[int | None, typer.Option(hidden=True)]

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,6 +11,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from support.app import Account, SettableClock
+from support.deliveries import BOX, DISABLE_AFTER, delivery_context
 from support.listener import Listener
 from support.locks import process_waiting_in
 from support.metrics import Scrape
@@ -20,7 +20,6 @@ from vocafuse import RequestValidator
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.ids import DeliveryId, NoteId, new_uuid
 from vocafuse_server.core.keys import GivenKeys
-from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.core.secret_box import SecretBox
 from vocafuse_server.storage.outbound import AddressGuard, GuardedClient
 from vocafuse_server.webhooks.delivery import DeliveryContext, deliver
@@ -33,7 +32,6 @@ from vocafuse_server.webhooks.models import (
     WebhookStatus,
 )
 from vocafuse_server.webhooks.outbox import announce
-from vocafuse_server.webhooks.places import Places
 from vocafuse_server.webhooks.queries import webhooks_to_tell
 from vocafuse_server.webhooks.sealing import open_secret
 from vocafuse_server.webhooks.service import (
@@ -45,10 +43,8 @@ from vocafuse_server.webhooks.service import (
 )
 from vocafuse_server.webhooks.signing import standard_signature
 
-BOX = SecretBox(GivenKeys([b"k" * 48]))
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 DELAYS_S = (5.0, 30.0)
-DISABLE_AFTER = timedelta(days=5)
 NOTE = NoteId(new_uuid())
 
 
@@ -61,18 +57,7 @@ async def client() -> AsyncIterator[GuardedClient]:
 
 @pytest.fixture
 def context(database: Database, client: GuardedClient, clock: SettableClock) -> DeliveryContext:
-    return DeliveryContext(
-        database,
-        JobQueue(),
-        client,
-        Places(8),
-        BOX,
-        timeout_s=2,
-        retry_delays_s=DELAYS_S,
-        disable_after=DISABLE_AFTER,
-        clock=clock,
-        rng=random.Random(0),
-    )
+    return delivery_context(database, client, clock, retry_delays_s=DELAYS_S)
 
 
 async def tell(session: AsyncSession, context: DeliveryContext, account: Account) -> None:

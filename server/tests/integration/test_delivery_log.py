@@ -1,26 +1,24 @@
 """Tests of a webhook, the log of its deliveries, and asking for one again."""
 
-import random
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.app import Account, Api, SettableClock
+from sqlalchemy import text
+from support.app import NOON, Account, Api, SettableClock
 from support.clips import AUDIO
+from support.deliveries import MANY_FAILED, delivery_context, tell
 from support.listener import Listener
 
 from vocafuse import RequestValidator
 from vocafuse_server.core.ids import DeliveryId, NoteId, new_uuid, parse_uuid
-from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.core.settings import Settings
-from vocafuse_server.jobs.maintenance import MaintenanceContext, run_deletion
+from vocafuse_server.jobs.maintenance import DELETED_AT_ONCE, MaintenanceContext, run_deletion
 from vocafuse_server.storage.outbound import GuardedClient
 from vocafuse_server.webhooks.delivery import MAX_RESPONSE_CHARACTERS, DeliveryContext, deliver
-from vocafuse_server.webhooks.events import EventKind, Noun
-from vocafuse_server.webhooks.outbox import announce
-from vocafuse_server.webhooks.places import Places
+from vocafuse_server.webhooks.queries import delete_ended_deliveries
 
 
 @pytest.fixture
@@ -31,18 +29,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 async def worker(api: Api, clock: SettableClock) -> AsyncIterator[DeliveryContext]:
     client = GuardedClient(api.context.guard, max_connections=4)
-    yield DeliveryContext(
-        api.context.database,
-        JobQueue(),
-        client,
-        Places(8),
-        api.context.box,
-        timeout_s=2,
-        retry_delays_s=(5.0, 30.0),
-        disable_after=timedelta(days=5),
-        clock=clock,
-        rng=random.Random(0),
-    )
+    yield delivery_context(api.context.database, client, clock, box=api.context.box)
     await client.close()
 
 
@@ -73,19 +60,6 @@ async def make(worker: DeliveryContext, delivery: dict[str, Any], *, attempt: in
     known_id = parse_uuid(delivery["id"])
     assert known_id is not None
     await deliver(worker, DeliveryId(known_id), attempt=attempt)
-
-
-async def tell(api: Api, account: Account, note_id: NoteId) -> None:
-    async with api.context.database.transaction() as session:
-        await announce(
-            session,
-            api.context.queue,
-            tenant_id=account.id,
-            note_id=note_id,
-            kind=EventKind.TRANSCRIBED,
-            payloads={noun: {noun.value: {"id": str(note_id)}} for noun in Noun},
-            now=api.context.clock(),
-        )
 
 
 async def test_a_test_is_signed_and_logged(
@@ -168,9 +142,14 @@ async def test_the_log_comes_in_pages_newest_first(
 
 
 async def test_what_was_delivered_is_sent_again_as_it_was(
-    api: Api, account: Account, webhook: dict[str, Any], worker: DeliveryContext, listener: Listener
+    api: Api,
+    account: Account,
+    webhook: dict[str, Any],
+    worker: DeliveryContext,
+    listener: Listener,
+    clock: SettableClock,
 ) -> None:
-    await tell(api, account, NoteId(new_uuid()))
+    await tell(api.context.database, account, NoteId(new_uuid()), clock)
     [sent] = (await get(api, account, f"{webhook['uri']}/deliveries"))["deliveries"]
     await make(worker, sent, attempt=1)
     again = await post(api, account, f"{sent['uri']}/redeliver")
@@ -286,3 +265,21 @@ async def test_what_ended_long_ago_is_forgotten(
         clock.advance(step)
         await run_deletion(maintenance)
         assert (await get(api, account, f"{webhook['uri']}/deliveries"))["total"] == left
+
+
+async def test_a_long_log_is_forgotten_in_small_steps(
+    api: Api, account: Account, webhook: dict[str, Any], clock: SettableClock
+) -> None:
+    async with api.context.database.transaction() as session:
+        await session.execute(
+            text(MANY_FAILED),
+            {"count": 2 * DELETED_AT_ONCE + 7, "webhook": webhook["id"], "tenant": account.id, "at": clock()},
+        )
+    clock.advance(timedelta(days=30))
+    async with api.context.database.transaction() as session:
+        deleted = await delete_ended_deliveries(session, ended_until=NOON, limit=DELETED_AT_ONCE)
+    assert deleted == DELETED_AT_ONCE
+    log = f"{webhook['uri']}/deliveries"
+    assert (await get(api, account, log))["total"] == DELETED_AT_ONCE + 7
+    await run_deletion(MaintenanceContext(api.context.database, timedelta(days=30), clock))
+    assert (await get(api, account, log))["total"] == 0

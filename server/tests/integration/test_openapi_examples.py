@@ -35,11 +35,13 @@ from vocafuse_server.transcription.adaptive import AdaptiveWhisper
 CLIP = (AUDIO / "whats-the-weather-like.wav").read_bytes()
 KEPT = Path(str(files("vocafuse_server.dialects") / EXAMPLES_FILE))
 HOOK = {"url": "https://93.184.215.14/hook", "events": ["voicenote.transcribed"]}
+SINCE = {"since": "2026-03-01"}
 HOOK_CALLS = [
     *(("GET", ""), ("PUT", ""), ("DELETE", ""), ("POST", "/test"), ("POST", "/rotate-secret")),
     *(
         ("GET", "/deliveries"),
         ("GET", "/deliveries/{delivery_id}"),
+        ("POST", "/deliveries/redeliver"),
         ("POST", "/deliveries/{delivery_id}/redeliver"),
     ),
 ]
@@ -141,7 +143,8 @@ async def record_voice_notes(recorder: Recorder, worker: TranscribingContext) ->
 async def record_webhooks(recorder: Recorder) -> None:
     one, path = "/v1/webhooks/{webhook_id}", {"webhook_id": NOWHERE, "delivery_id": NOWHERE}
     for method, part in HOOK_CALLS:
-        sent = {"json": HOOK} if method == "PUT" else {}
+        bodies = {("PUT", ""): HOOK, ("POST", "/deliveries/redeliver"): SINCE}
+        sent = {"json": bodies[method, part]} if (method, part) in bodies else {}
         await recorder.call(f"{method} {one}{part}", path=path, **sent)
     path = {"webhook_id": (await recorder.call("POST /v1/webhooks", json=HOOK))["id"]}
     await recorder.call("POST /v1/webhooks", json=HOOK)
@@ -153,6 +156,7 @@ async def record_webhooks(recorder: Recorder) -> None:
     await recorder.call(f"GET {one}/deliveries", path=path)
     await recorder.call(f"GET {one}/deliveries/{{delivery_id}}", path=path)
     await recorder.call(f"POST {one}/deliveries/{{delivery_id}}/redeliver", path=path)
+    await recorder.call(f"POST {one}/deliveries/redeliver", path=path, json=SINCE)
     await recorder.call(f"POST {one}/rotate-secret", path=path)
 
 

@@ -3,12 +3,14 @@
 Tasks are named, not imported: whoever enqueues needs to know nothing of who works.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from procrastinate import App, PsycopgConnector
-from procrastinate.types import JSONValue
+from procrastinate.jobs import JobDeferrer
+from procrastinate.types import JSONDict, JSONValue
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -29,6 +31,7 @@ class Task(StrEnum):
     FETCH_NOTE = "fetch_note"
     DELIVER_WEBHOOK = "deliver_webhook"
     DELETE_AUDIO = "delete_audio"
+    REPLAY_DELIVERIES = "replay_deliveries"
     RESUME_LOST_WORK = "resume_lost_work"
     SWEEP_UPLOADS = "sweep_uploads"
     SWEEP_STORE = "sweep_store"
@@ -66,14 +69,32 @@ class JobQueue:
         if share_of is not None:
             priority = -await next_turn(session, queue.value, share_of)
             arguments["tenant_id"] = str(share_of)
-        deferrer = self._app.configure_task(
+        deferrer = await self._deferrer(session, task, queue=queue, at=at, priority=priority)
+        await deferrer.defer_async(**arguments)
+
+    async def enqueue_all(
+        self, session: AsyncSession, task: Task, *, queue: Queue, arguments: Sequence[JSONDict]
+    ) -> None:
+        """Add a job for each of these arguments, in one statement."""
+        deferrer = await self._deferrer(session, task, queue=queue)
+        await deferrer.batch_defer_async(*arguments)
+
+    async def _deferrer(
+        self,
+        session: AsyncSession,
+        task: Task,
+        *,
+        queue: Queue,
+        at: datetime | None = None,
+        priority: int = 0,
+    ) -> JobDeferrer:
+        return self._app.configure_task(
             task.value,
             queue=queue.value,
             schedule_at=at,
             priority=priority,
             connection=await psycopg_connection(session),
         )
-        await deferrer.defer_async(**arguments)
 
 
 def worker_app(database_url: str, *, pool_size: int) -> App:

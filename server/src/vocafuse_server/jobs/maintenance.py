@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,6 +20,8 @@ from vocafuse_server.webhooks.sweep_queries import lock_lost_deliveries
 
 log = get_logger(__name__)
 
+# One transaction's worth: small, so that nobody waits for a lock or for the log of writes.
+DELETED_AT_ONCE = 100
 # How long a job is shown that was given up.
 _JOBS_KEPT = timedelta(days=7)
 
@@ -42,8 +45,11 @@ async def run_deletion(context: MaintenanceContext) -> None:
     now = context.clock()
     async with context.database.transaction() as session:
         keys = await idempotency.delete_expired(session, now=now)
-        deliveries = await delete_ended_deliveries(session, ended_until=now - context.delivery_log_kept)
         jobs = await delete_ended_jobs(session, kept=_JOBS_KEPT)
+    ended = partial(
+        delete_ended_deliveries, ended_until=now - context.delivery_log_kept, limit=DELETED_AT_ONCE
+    )
+    deliveries = await context.database.in_portions(ended, size=DELETED_AT_ONCE)
     notes = await _purge_notes(context, now)
     log.info(
         "expired rows deleted", idempotency_keys=keys, webhook_deliveries=deliveries, notes=notes, jobs=jobs
@@ -67,9 +73,10 @@ async def resume_lost_deliveries(context: MaintenanceContext) -> None:
 async def _purge_notes(context: MaintenanceContext, now: datetime) -> int:
     if context.deleted_notes_kept is None:
         return 0
-    deleted_until = now - context.deleted_notes_kept
-
-    async def purge(session: AsyncSession) -> int:
-        return await retention.purge(session, context.queue, deleted_until=deleted_until)
-
-    return await context.database.in_portions(purge, size=retention.PURGED_AT_ONCE)
+    purge = partial(
+        retention.purge,
+        queue=context.queue,
+        deleted_until=now - context.deleted_notes_kept,
+        limit=DELETED_AT_ONCE,
+    )
+    return await context.database.in_portions(purge, size=DELETED_AT_ONCE)

@@ -2,13 +2,14 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from procrastinate import App, BaseRetryStrategy, JobContext, RetryDecision
 from procrastinate.exceptions import JobAborted
 from procrastinate.jobs import Job
 
-from vocafuse_server.core.ids import DeliveryId, NoteId
+from vocafuse_server.core.ids import DeliveryId, NoteId, WebhookId
 from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.metrics import TranscriptionOutcome
 from vocafuse_server.core.queue import Queue, Task
@@ -19,6 +20,7 @@ from vocafuse_server.notes.models import FIRST_RUN
 from vocafuse_server.notes.sweeping import SweepContext
 from vocafuse_server.notes.transcribing import TranscribingContext, fail_note, transcribe_note
 from vocafuse_server.webhooks.delivery import DeliveryContext, deliver
+from vocafuse_server.webhooks.replay import Replay, run_replay
 
 log = get_logger(__name__)
 
@@ -75,11 +77,19 @@ def register_tasks(app: App, contexts: JobContexts) -> None:
     async def delete_audio(key: str) -> None:
         await contexts.transcribing.objects.delete(key)
 
+    async def replay_deliveries(webhook_id: str, since: str, until: str) -> None:
+        replay = Replay(
+            WebhookId(UUID(webhook_id)), datetime.fromisoformat(since), datetime.fromisoformat(until)
+        )
+        delivery = contexts.delivery
+        await run_replay(delivery.database, delivery.queue, replay, clock=delivery.clock)
+
     retry = _Backoff()
     app.task(name=Task.TRANSCRIBE_NOTE.value, retry=retry, pass_context=True)(transcribe)
     app.task(name=Task.FETCH_NOTE.value, retry=retry, pass_context=True)(fetch)
     app.task(name=Task.DELIVER_WEBHOOK.value, retry=retry)(deliver_webhook)
     app.task(name=Task.DELETE_AUDIO.value, retry=retry)(delete_audio)
+    app.task(name=Task.REPLAY_DELIVERIES.value, retry=retry)(replay_deliveries)
     _register_periodic_tasks(app, contexts)
 
 

@@ -3,8 +3,8 @@
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,7 +17,8 @@ from vocafuse_server.core.metrics import DeliveryOutcome, Metrics
 from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.core.secret_box import SecretBox, SecretUnreadable
 from vocafuse_server.storage.outbound import GuardedClient, OutboundError
-from vocafuse_server.webhooks import queries
+from vocafuse_server.webhooks import breaker_queries, queries
+from vocafuse_server.webhooks.breaker import SILENT_STATUSES, Turn, judge, lease
 from vocafuse_server.webhooks.models import Delivery, DeliveryAttempt, DeliveryStatus, Webhook, WebhookStatus
 from vocafuse_server.webhooks.outbox import enqueue_attempt
 from vocafuse_server.webhooks.places import Places
@@ -51,10 +52,14 @@ class DeliveryContext:
 class _Outcome:
     """What came of an attempt: a status code with the beginning of the answer, or an error."""
 
+    begun_at: datetime
     duration_ms: int
     status_code: int | None = None
     response: str | None = None
     error: str | None = None
+    is_probe: bool = False
+    was_called: bool = True
+    """Whether the receiver was called for it, so that its silence says something."""
 
     @property
     def kind(self) -> DeliveryOutcome:
@@ -66,11 +71,24 @@ class _Outcome:
     def delivered(self) -> bool:
         return self.kind is DeliveryOutcome.DELIVERED
 
+    @property
+    def silent(self) -> bool:
+        """Whether it tells that the receiver is not there, and nothing about this delivery."""
+        return self.status_code is None or self.status_code in SILENT_STATUSES
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """What the record of an attempt changed about its webhook."""
+
+    disabled: bool = False
+    rests_until: datetime | None = None
+
 
 async def deliver(context: DeliveryContext, delivery_id: DeliveryId, *, attempt: int) -> None:
     """Make one attempt at a delivery; does nothing if it has been made or is no longer wanted.
 
-    If the receiver has no place free, the attempt is put off and made by another job.
+    If the receiver rests or has no place free, the attempt is put off and made by another job.
     The transaction is not held while the receiver is called. A crash between the answer and the
     record repeats the attempt: at least once, with the same delivery id.
     """
@@ -78,34 +96,61 @@ async def deliver(context: DeliveryContext, delivery_id: DeliveryId, *, attempt:
     if found is None:
         return
     delivery, webhook = found
+    verdict = judge(webhook, waiting_since=delivery.waiting_since, now=context.clock())
+    if verdict.turn is Turn.FAILED:
+        await _conclude(context, delivery, webhook, _not_called(webhook, context.clock()))
+    elif verdict.until is not None:
+        await _put_off(context, delivery, verdict.until, rests=True)
+    else:
+        await _call(context, delivery, webhook, is_probe=verdict.turn is Turn.PROBE)
+
+
+async def _call(context: DeliveryContext, delivery: Delivery, webhook: Webhook, *, is_probe: bool) -> None:
+    now = context.clock()
     wait_s = context.places.wait_s(webhook)
     if wait_s is not None:
-        await _put_off(context, delivery, wait_s)
+        await _put_off(context, delivery, now + timedelta(seconds=wait_s), rests=False)
         return
     with context.places.taken(webhook):
+        if is_probe:
+            until = lease(now, timeout_s=context.timeout_s)
+            async with context.database.transaction() as session:
+                claimed = await breaker_queries.claim_probe(session, webhook.id, now=now, until=until)
+            if not claimed:
+                await _put_off(context, delivery, until, rests=True)
+                return
         outcome = await _send(context, delivery, webhook)
+    await _conclude(context, delivery, webhook, replace(outcome, is_probe=is_probe))
+
+
+async def _conclude(
+    context: DeliveryContext, delivery: Delivery, webhook: Webhook, outcome: _Outcome
+) -> None:
+    """Record what came of an attempt, and tell the log and the metrics."""
     async with context.database.transaction() as session:
-        disabled = await _record(session, context, delivery, outcome)
-    context.metrics.delivery_attempted(outcome.kind, duration_s=outcome.duration_ms / 1000)
-    write = log.info if outcome.delivered else log.warning
-    write(
-        "webhook delivered" if outcome.delivered else "webhook attempt failed",
-        delivery_id=str(delivery_id),
-        host=urlsplit(webhook.url).hostname,  # Of some receivers the path is a secret.
-        webhook_event=delivery.event,
-        attempt=attempt,
-        status_code=outcome.status_code,
-        error=outcome.error,
-        duration_ms=outcome.duration_ms,
-    )
-    if disabled:
-        log.error(
-            "webhook disabled, because every delivery has failed for days",
-            webhook_id=str(webhook.id),
-            tenant_id=str(webhook.tenant_id),
-            host=urlsplit(webhook.url).hostname,
-            days=context.disable_after / timedelta(days=1),
+        recorded = await _record(session, context, delivery, outcome)
+    host = urlsplit(webhook.url).hostname  # Of some receivers the path is a secret.
+    if outcome.was_called:
+        context.metrics.delivery_attempted(outcome.kind, duration_s=outcome.duration_ms / 1000)
+        write = log.info if outcome.delivered else log.warning
+        write(
+            "webhook delivered" if outcome.delivered else "webhook attempt failed",
+            delivery_id=str(delivery.id),
+            host=host,
+            webhook_event=delivery.event,
+            attempt=delivery.attempts + 1,
+            status_code=outcome.status_code,
+            error=outcome.error,
+            duration_ms=outcome.duration_ms,
         )
+    about = log.bind(webhook_id=str(webhook.id), tenant_id=str(webhook.tenant_id), host=host)
+    if recorded.rests_until is not None:
+        about.warning("webhook receiver is left alone for a while", until=recorded.rests_until.isoformat())
+    elif webhook.rests_until is not None and not outcome.silent:
+        about.info("webhook receiver answers again")
+    if recorded.disabled:
+        days = context.disable_after / timedelta(days=1)
+        about.error("webhook disabled, because every delivery has failed for days", days=days)
 
 
 async def _find(
@@ -120,13 +165,14 @@ async def _find(
         return found
 
 
-async def _put_off(context: DeliveryContext, delivery: Delivery, wait_s: float) -> None:
-    number = delivery.attempts + 1
+async def _put_off(context: DeliveryContext, delivery: Delivery, until: datetime, *, rests: bool) -> None:
+    number, now = delivery.attempts + 1, context.clock()
     # Spread out, so that what is put off together doesn't come back together.
-    at = context.clock() + timedelta(seconds=wait_s * context.rng.uniform(1, 1.5))
+    at = now + (until - now) * context.rng.uniform(1, 1.5)
+    since = (delivery.waiting_since or now) if rests else delivery.waiting_since
     log.debug("webhook attempt put off", delivery_id=str(delivery.id), attempt=number, until=at.isoformat())
     async with context.database.transaction() as session:
-        if await queries.postpone_attempt(session, delivery.id, number=number, at=at):
+        if await queries.postpone_attempt(session, delivery.id, number=number, at=at, waiting_since=since):
             await enqueue_attempt(session, context.queue, delivery.id, number=number, at=at)
 
 
@@ -136,7 +182,8 @@ async def _send(context: DeliveryContext, delivery: Delivery, webhook: Webhook) 
         secrets = open_secrets(context.box, webhook)
     except SecretUnreadable as error:
         log.error("webhook secret unreadable", webhook_id=str(webhook.id), reason=str(error))
-        return _Outcome(0, error="not sent: the server can't read the webhook's secret; replace it")
+        reason = "not sent: the server can't read the webhook's secret; replace it"
+        return _Outcome(now, 0, error=reason, was_called=False)
     headers = delivery_headers(
         secrets.signing(now),
         body,
@@ -150,8 +197,14 @@ async def _send(context: DeliveryContext, delivery: Delivery, webhook: Webhook) 
             webhook.url, headers=headers, body=body, timeout_s=context.timeout_s
         )
     except OutboundError as error:
-        return _Outcome(_milliseconds_since(started), error=str(error))
-    return _Outcome(_milliseconds_since(started), response.status, excerpt(response.body))
+        return _Outcome(now, _milliseconds_since(started), error=str(error))
+    return _Outcome(now, _milliseconds_since(started), response.status, excerpt(response.body))
+
+
+def _not_called(webhook: Webhook, now: datetime) -> _Outcome:
+    tried_at = "" if webhook.unanswered_at is None else f" at {webhook.unanswered_at:%Y-%m-%dT%H:%M:%SZ}"
+    error = f"not called: the receiver was called for another delivery{tried_at} and did not answer"
+    return _Outcome(now, 0, error=error, was_called=False)
 
 
 def excerpt(body: bytes) -> str:
@@ -161,8 +214,7 @@ def excerpt(body: bytes) -> str:
 
 async def _record(
     session: AsyncSession, context: DeliveryContext, delivery: Delivery, outcome: _Outcome
-) -> bool:
-    """Returns whether the webhook is disabled now, for having failed too long."""
+) -> _Recorded:
     now, number = context.clock(), delivery.attempts + 1
     delay = next_delay(number - delivery.attempts_before, context.retry_delays_s, rng=context.rng)
     if outcome.delivered:
@@ -172,11 +224,11 @@ async def _record(
     else:
         status, next_attempt_at = DeliveryStatus.PENDING, now + delay
     # The webhook's row before the delivery's, here as elsewhere, so that no two wait for each other.
-    disabled = await _judge(session, context, delivery.webhook_id, outcome, given_up=delay is None)
+    recorded = await _judge_webhook(session, context, delivery.webhook_id, outcome, given_up=delay is None)
     if not await queries.record_attempt(
         session, delivery.id, number=number, status=status, next_attempt_at=next_attempt_at, now=now
     ):
-        return disabled
+        return recorded
     if status is DeliveryStatus.FAILED:
         context.metrics.delivery_abandoned()
     session.add(
@@ -192,28 +244,36 @@ async def _record(
     )
     if next_attempt_at is not None:
         await enqueue_attempt(session, context.queue, delivery.id, number=number + 1, at=next_attempt_at)
-    if disabled:
+    if recorded.disabled:
         await queries.end_deliveries(session, delivery.webhook_id, now=now)
-    return disabled
+    return recorded
 
 
-async def _judge(
+async def _judge_webhook(
     session: AsyncSession,
     context: DeliveryContext,
     webhook_id: WebhookId,
     outcome: _Outcome,
     *,
     given_up: bool,
-) -> bool:
-    """Whether to disable the webhook: a delivery has been given up, and for days none was taken."""
-    now = context.clock()
+) -> _Recorded:
+    """Whether to leave the receiver alone, and whether to disable the webhook: a delivery has been given
+    up, and for days none was taken."""
+    now, rests_until = context.clock(), None
     if outcome.delivered:
         await queries.note_success(session, webhook_id)
-        return False
+        return _Recorded()
     await queries.note_failure(session, webhook_id, now=now)
-    return given_up and await queries.disable_failing_webhook(
+    if not outcome.silent:
+        await breaker_queries.note_answer(session, webhook_id)
+    elif outcome.was_called:
+        rests_until = await breaker_queries.note_silence(
+            session, webhook_id, begun_at=outcome.begun_at, is_probe=outcome.is_probe, now=now
+        )
+    disabled = given_up and await queries.disable_failing_webhook(
         session, webhook_id, failing_since=now - context.disable_after, now=now
     )
+    return _Recorded(disabled, rests_until)
 
 
 def _milliseconds_since(started: float) -> int:

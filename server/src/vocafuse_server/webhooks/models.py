@@ -38,6 +38,14 @@ class Webhook(Base):
     status: Mapped[WebhookStatus]
     failing_since: Mapped[datetime | None]
     """When the first of the attempts failed that have all failed until now."""
+    unanswered: Mapped[int] = mapped_column(server_default=text("0"))
+    """Attempts without an answer since the last answer; while its breaker is open, probes only."""
+    unanswered_at: Mapped[datetime | None]
+    """When the latest of those attempts was begun."""
+    rests_until: Mapped[datetime | None]
+    """Set while the breaker is open: no call before then, and then one to see whether it answers again."""
+    probed_until: Mapped[datetime | None]
+    """Until when that one call, if it is being made, may take."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -52,6 +60,12 @@ class Delivery(Base):
         Index("ix_webhook_deliveries_note_id", "note_id", postgresql_where=text("note_id IS NOT NULL")),
         Index("ix_webhook_deliveries_due", "next_attempt_at", postgresql_where=text("status = 'pending'")),
         Index("ix_webhook_deliveries_ended", "updated_at", postgresql_where=text("status <> 'pending'")),
+        Index(
+            "ix_webhook_deliveries_failed",
+            *("webhook_id", "updated_at", "id"),
+            postgresql_where=text("status = 'failed'"),
+        ),
+        Index("ix_webhook_deliveries_note_deleted", "id", postgresql_where=text("note_deleted")),
     )
 
     id: Mapped[DeliveryId] = mapped_column(primary_key=True)
@@ -66,6 +80,8 @@ class Delivery(Base):
     attempts_before: Mapped[int] = mapped_column(server_default=text("0"))
     """How many there were when it was last asked for again: the schedule begins anew there."""
     next_attempt_at: Mapped[datetime | None]
+    waiting_since: Mapped[datetime | None]
+    """When the next attempt was put off because the receiver rests; None if it wasn't."""
     note_deleted: Mapped[bool] = mapped_column(server_default=text("false"))
     """Set while it is pending: once it has ended it goes too, since its payload holds the note's words."""
     created_at: Mapped[datetime]

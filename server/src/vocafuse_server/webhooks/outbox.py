@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from vocafuse_server.core.ids import DeliveryId, NoteId, TenantId, new_uuid
 from vocafuse_server.core.queue import JobQueue, Queue, Task
 from vocafuse_server.webhooks import queries
+from vocafuse_server.webhooks.breaker_queries import end_rest
 from vocafuse_server.webhooks.errors import DeliveryNotFound, WebhookDisabled
 from vocafuse_server.webhooks.events import EVENT_NAMES, TEST_EVENT, EventKind, Noun
 from vocafuse_server.webhooks.models import Delivery, DeliveryStatus, Webhook, WebhookStatus
@@ -43,7 +44,8 @@ async def send_test(session: AsyncSession, queue: JobQueue, webhook: Webhook, *,
     Raises:
         WebhookDisabled: The webhook is.
     """
-    _require_active(webhook)
+    require_active(webhook)
+    await end_rest(session, webhook.id, now=now)
     content = {"webhook": {"id": str(webhook.id), "events": webhook.events}}
     sent = await _send(session, queue, webhook, TEST_EVENT, content, note_id=None, now=now)
     return await get_delivery(session, webhook, sent.id)
@@ -60,7 +62,8 @@ async def redeliver(
         WebhookDisabled: The webhook is.
         DeliveryNotFound: The webhook has none with this id.
     """
-    _require_active(webhook)
+    require_active(webhook)
+    await end_rest(session, webhook.id, now=now)
     if delivery_id is None or not await queries.reopen_delivery(session, webhook.id, delivery_id, now=now):
         raise DeliveryNotFound
     delivery = await get_delivery(session, webhook, delivery_id)
@@ -99,7 +102,8 @@ async def enqueue_attempt(
     )
 
 
-def _require_active(webhook: Webhook) -> None:
+def require_active(webhook: Webhook) -> None:
+    """Raises WebhookDisabled unless the webhook gets deliveries."""
     if webhook.status is not WebhookStatus.ACTIVE:
         raise WebhookDisabled
 

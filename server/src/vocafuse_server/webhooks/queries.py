@@ -12,6 +12,7 @@ from sqlalchemy.orm import selectinload
 
 from vocafuse_server.core.ids import DeliveryId, NoteId, TenantId, WebhookId
 from vocafuse_server.core.pages import Page, PageRequest
+from vocafuse_server.webhooks.breaker import CLOSED
 from vocafuse_server.webhooks.models import Delivery, DeliveryStatus, Webhook, WebhookStatus
 
 Row = TypeVar("Row", Webhook, Delivery)
@@ -75,8 +76,8 @@ async def note_success(session: AsyncSession, webhook_id: WebhookId) -> None:
     """An attempt was taken: the webhook works."""
     await session.execute(
         update(Webhook)
-        .where(Webhook.id == webhook_id, Webhook.failing_since.is_not(None))
-        .values(failing_since=None)
+        .where(Webhook.id == webhook_id, or_(Webhook.failing_since.is_not(None), Webhook.unanswered > 0))
+        .values(failing_since=None, **CLOSED)
     )
 
 
@@ -180,15 +181,65 @@ async def reopen_delivery(
     reopened = await session.scalar(
         update(Delivery)
         .where(Delivery.id == delivery_id, Delivery.webhook_id == webhook_id)
-        .values(
-            status=DeliveryStatus.PENDING,
-            attempts_before=Delivery.attempts,
-            next_attempt_at=now,
-            updated_at=now,
-        )
+        .values(_reopened(now))
         .returning(Delivery.id)
     )
     return reopened is not None
+
+
+async def reopen_failed_deliveries(
+    session: AsyncSession,
+    webhook_id: WebhookId,
+    *,
+    since: datetime,
+    until: datetime,
+    limit: int,
+    now: datetime,
+) -> list[tuple[DeliveryId, int]]:
+    """failed -> pending for some that were given up in this span, oldest first, if their webhook is
+    active; their ids and how many attempts there were."""
+    some = (
+        select(Delivery.id)
+        .join(Webhook, Webhook.id == Delivery.webhook_id)
+        .where(*_failed(webhook_id, since, until), Webhook.status == WebhookStatus.ACTIVE)
+        .order_by(Delivery.updated_at, Delivery.id)
+        .limit(limit)
+        .with_for_update(of=Delivery)
+    )
+    reopened = await session.execute(
+        update(Delivery)
+        .where(Delivery.id.in_(some))
+        .values(_reopened(now))
+        .returning(Delivery.id, Delivery.attempts)
+        .execution_options(synchronize_session=False)
+    )
+    return sorted((row.id, row.attempts) for row in reopened)
+
+
+async def count_failed_deliveries(
+    session: AsyncSession, webhook_id: WebhookId, *, since: datetime, until: datetime
+) -> int:
+    """How many deliveries of a webhook were given up in this span."""
+    counted = select(func.count()).select_from(Delivery).where(*_failed(webhook_id, since, until))
+    return await session.scalar(counted) or 0
+
+
+def _failed(webhook_id: WebhookId, since: datetime, until: datetime) -> list[ColumnElement[bool]]:
+    return [
+        Delivery.webhook_id == webhook_id,
+        Delivery.status == DeliveryStatus.FAILED,
+        Delivery.updated_at.between(since, until),
+    ]
+
+
+def _reopened(now: datetime) -> dict[str, object]:
+    return {
+        "status": DeliveryStatus.PENDING,
+        "attempts_before": Delivery.attempts,
+        "next_attempt_at": now,
+        "waiting_since": None,
+        "updated_at": now,
+    }
 
 
 async def forget_note(session: AsyncSession, note_id: NoteId) -> None:
@@ -199,16 +250,18 @@ async def forget_note(session: AsyncSession, note_id: NoteId) -> None:
     await session.execute(delete(Delivery).where(about_it, ~pending))
 
 
-async def delete_ended_deliveries(session: AsyncSession, *, ended_until: datetime) -> int:
-    """Delete what ended long ago or is about a deleted note; says how many."""
-    deleted = await session.scalars(
-        delete(Delivery)
+async def delete_ended_deliveries(session: AsyncSession, *, ended_until: datetime, limit: int) -> int:
+    """Delete some of what ended long ago or is about a deleted note; says how many."""
+    some = (
+        select(Delivery.id)
         .where(
             Delivery.status != DeliveryStatus.PENDING,
             or_(Delivery.updated_at <= ended_until, Delivery.note_deleted),
         )
-        .returning(Delivery.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
     )
+    deleted = await session.scalars(delete(Delivery).where(Delivery.id.in_(some)).returning(Delivery.id))
     return len(deleted.all())
 
 
@@ -230,13 +283,18 @@ async def find_pending_delivery(
 
 
 async def postpone_attempt(
-    session: AsyncSession, delivery_id: DeliveryId, *, number: int, at: datetime
+    session: AsyncSession,
+    delivery_id: DeliveryId,
+    *,
+    number: int,
+    at: datetime,
+    waiting_since: datetime | None,
 ) -> bool:
     """Show when attempt `number` will be made; False if it is no longer wanted."""
     postponed = await session.scalar(
         update(Delivery)
         .where(*_awaits(delivery_id, number))
-        .values(next_attempt_at=at)
+        .values(next_attempt_at=at, waiting_since=waiting_since)
         .returning(Delivery.id)
     )
     return postponed is not None
@@ -255,7 +313,13 @@ async def record_attempt(
     moved = await session.scalar(
         update(Delivery)
         .where(*_awaits(delivery_id, number))
-        .values(status=status, attempts=number, next_attempt_at=next_attempt_at, updated_at=now)
+        .values(
+            status=status,
+            attempts=number,
+            next_attempt_at=next_attempt_at,
+            waiting_since=None,
+            updated_at=now,
+        )
         .returning(Delivery.id)
     )
     return moved is not None

@@ -11,6 +11,7 @@ from vocafuse_server.core.secret_box import SecretBox, SecretUnreadable
 from vocafuse_server.storage.outbound import AddressGuard
 from vocafuse_server.storage.urls import ForbiddenAddress
 from vocafuse_server.webhooks import queries
+from vocafuse_server.webhooks.breaker import CLOSED
 from vocafuse_server.webhooks.errors import WebhookExists, WebhookNotFound
 from vocafuse_server.webhooks.events import parse_events
 from vocafuse_server.webhooks.models import Webhook, WebhookStatus
@@ -100,11 +101,11 @@ async def update_webhook(
     webhook = await _lock_webhook(session, tenant_id, webhook_id)
     values: dict[str, object] = {"updated_at": now}
     if changes.url is not None:
-        values |= {"url": changes.url, "failing_since": None}
+        values |= {"url": changes.url, "failing_since": None, **CLOSED}
     if changes.events is not None:
         values["events"] = parse_events(changes.events)
     if changes.status is not None:
-        values |= {"status": changes.status, "failing_since": None}
+        values |= {"status": changes.status, "failing_since": None, **CLOSED}
     if changes.secret is not None:
         values |= _with_secret(box, webhook, changes.secret, now=now)
     changed = await queries.update_webhook(session, webhook.id, values)

@@ -10,17 +10,20 @@ from vocafuse_server.dialects.fields import PageLimit
 from vocafuse_server.dialects.idempotency import OncePerKey, replayable
 from vocafuse_server.dialects.ids import parse_delivery_id, parse_webhook_id
 from vocafuse_server.dialects.routing import AuthenticatedRoute, WebhookReader, WebhookWriter
-from vocafuse_server.dialects.v1.fields import PageNumber
+from vocafuse_server.dialects.v1.fields import PageNumber, parse_from, wire_time
 from vocafuse_server.dialects.v1.pages import page_body, page_model
 from vocafuse_server.dialects.v1.responses import errors
 from vocafuse_server.dialects.v1.webhook_bodies import (
     DeliveryBody,
     DeliveryDetail,
+    ReplayBody,
+    ReplayRequest,
     delivery_body,
     delivery_detail,
 )
 from vocafuse_server.webhooks import outbox, queries
 from vocafuse_server.webhooks.models import DeliveryStatus
+from vocafuse_server.webhooks.replay import request_replay
 from vocafuse_server.webhooks.service import get_webhook
 
 router = APIRouter(prefix="/v1/webhooks/{webhook_id}", route_class=AuthenticatedRoute, tags=["webhooks"])
@@ -76,6 +79,27 @@ async def get_delivery(
     """Get one delivery, with its payload."""
     webhook = await get_webhook(session, caller.tenant_id, parse_webhook_id(webhook_id))
     return delivery_detail(await outbox.get_delivery(session, webhook, parse_delivery_id(delivery_id)))
+
+
+@router.post(
+    "/deliveries/redeliver",
+    status_code=202,
+    response_model=ReplayBody,
+    responses=errors(401, 403, 404, 409, 413),
+)
+async def redeliver_failed(
+    webhook_id: str, body: ReplayRequest, session: Session, context: Context, caller: WebhookWriter
+) -> ReplayBody:
+    """Send again all deliveries that were given up since a moment, as `redeliver` does with one.
+
+    They are put on their way one after another, so they may still be `failed` in the list for a while.
+    """
+    webhook = await get_webhook(session, caller.tenant_id, parse_webhook_id(webhook_id))
+    since, now = parse_from("since", body.since), context.clock()
+    count = await request_replay(session, context.queue, webhook, since=since, now=now)
+    return ReplayBody(
+        webhook_id=str(webhook.id), since=wire_time(since), until=wire_time(now), deliveries_count=count
+    )
 
 
 @router.post(

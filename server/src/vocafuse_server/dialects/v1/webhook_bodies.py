@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from vocafuse_server.dialects.fields import RequestBody, ShortText
-from vocafuse_server.dialects.v1.fields import wire_time, wire_time_or_none
+from vocafuse_server.dialects.v1.fields import Moment, wire_time, wire_time_or_none
 from vocafuse_server.dialects.v1.schemas import one_or_more
 from vocafuse_server.webhooks.events import EVENT_NAMES
 from vocafuse_server.webhooks.models import Delivery, Webhook, WebhookStatus
@@ -41,6 +41,19 @@ class WebhookUpdate(RequestBody):
 
 class SecretRequest(RequestBody):
     secret: ShortText | None = Field(default=None, description="The new secret. Default: a random one.")
+
+
+class ReplayRequest(RequestBody):
+    since: Moment = Field(description="What was given up from this date or moment on is sent again.")
+
+
+class ReplayBody(BaseModel):
+    """Which deliveries are sent again: those given up from `since` to `until`."""
+
+    webhook_id: str
+    since: str
+    until: str
+    deliveries_count: int
 
 
 class WebhookBody(BaseModel):
