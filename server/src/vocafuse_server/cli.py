@@ -16,6 +16,7 @@ from vocafuse_server.accounts.models import Plan
 from vocafuse_server.accounts.secrets import new_key_pair
 from vocafuse_server.accounts.service import NewTenant, create_tenant
 from vocafuse_server.audio.errors import DecoderUnavailable
+from vocafuse_server.backup_commands import backup_command, restore_command
 from vocafuse_server.bootstrap import Bootstrap
 from vocafuse_server.core.clock import utc_now
 from vocafuse_server.core.data_dir import prepare_data_dir
@@ -49,6 +50,8 @@ app.add_typer(tenants, name="tenants")
 app.add_typer(models, name="model")
 app.add_typer(keys, name="keys")
 app.add_typer(webhooks, name="webhooks")
+app.command("backup")(backup_command)
+app.command("restore")(restore_command)
 
 SAMPLE = Path(__file__).parent / "samples" / "voice-note.wav"
 SupervisorFd = Annotated[int | None, typer.Option(hidden=True)]

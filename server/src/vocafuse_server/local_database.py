@@ -38,7 +38,7 @@ def database_of(settings: Settings) -> Generator[str]:
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()
         return
-    postgres = _postgres_of(settings)
+    postgres = postgres_of(settings)
     if postgres.is_running():
         yield postgres.url()
         return
@@ -54,7 +54,7 @@ def running_postgres(settings: Settings) -> Generator[EmbeddedPostgres]:
     Raises:
         StartupError: It doesn't start.
     """
-    postgres = _postgres_of(settings)
+    postgres = postgres_of(settings)
     postgres.start()
     try:
         postgres.ensure_database()
@@ -63,5 +63,6 @@ def running_postgres(settings: Settings) -> Generator[EmbeddedPostgres]:
         postgres.stop()
 
 
-def _postgres_of(settings: Settings) -> EmbeddedPostgres:
+def postgres_of(settings: Settings) -> EmbeddedPostgres:
+    """The embedded Postgres of the data directory, running or not."""
     return EmbeddedPostgres(settings.data_dir / POSTGRES_FOLDER)

@@ -2,6 +2,7 @@
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
@@ -32,10 +33,22 @@ def migrate(database_url: str) -> None:
         engine.dispose()
 
 
+def is_known_revision(revision: str) -> bool:
+    """Whether this release has the migration that leads to this schema."""
+    return any(
+        script.revision == revision for script in ScriptDirectory.from_config(_config()).walk_revisions()
+    )
+
+
 def alembic_config(connection: Connection) -> Config:
     """Alembic's configuration for the migrations in this package."""
-    config = Config()
-    config.set_main_option("script_location", "vocafuse_server:migrations")
+    config = _config()
     config.attributes["connection"] = connection
     config.attributes["target_metadata"] = Base.metadata
+    return config
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "vocafuse_server:migrations")
     return config

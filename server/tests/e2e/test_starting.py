@@ -183,8 +183,10 @@ def test_a_database_of_another_version_is_refused_and_left_alone(tmp_path: Path)
     cluster = tmp_path / "data" / "postgres"
     cluster.mkdir(parents=True)
     (cluster / "PG_VERSION").write_text("16\n")
-    told = refused(server_environment(tmp_path / "data"), "up")
-    assert "Postgres 16" in told
+    for arguments in (["up"], ["backup", str(tmp_path / "backup.tar")]):
+        told = refused(server_environment(tmp_path / "data"), *arguments)
+        assert "Postgres 16" in told
+        assert "vocafuse-server restore" in told
     assert [path.name for path in cluster.iterdir()] == ["PG_VERSION"]
 
 

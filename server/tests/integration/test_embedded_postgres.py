@@ -94,3 +94,26 @@ def test_a_text_in_any_language_is_kept_and_compared(tmp_path: Path) -> None:
         row = connection.execute("SELECT lower('ÄÖÜ ПРИВЕТ'), current_setting('server_encoding')").fetchone()
     postgres.stop()
     assert row == ("äöü привет", "UTF8")
+
+
+def test_a_cluster_of_another_version_is_refused_and_not_touched(tmp_path: Path) -> None:
+    folder = tmp_path / "postgres"
+    postgres = EmbeddedPostgres(folder, options=NOT_DURABLE)
+    postgres.start()
+    postgres.ensure_database()
+    postgres.stop()
+    (folder / "PG_VERSION").write_text("17\n")
+    before = contents(folder)
+    with pytest.raises(StartupError, match=r"Postgres 17.*backup FILE.*restore FILE"):
+        EmbeddedPostgres(folder).start()
+    assert contents(folder) == before
+    (folder / "PG_VERSION").write_text("18\n")
+    postgres.start()
+    psycopg.connect(postgres.url()).close()
+    postgres.stop()
+
+
+def contents(folder: Path) -> dict[Path, tuple[float, bytes]]:
+    """Every file with its time and its bytes."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path: (path.stat().st_mtime, path.read_bytes()) for path in files}

@@ -7,7 +7,8 @@ from support.app import Account, Api, SettableClock
 from support.voice_notes import Lvng
 
 from vocafuse_server.core.database import Database
-from vocafuse_server.jobs.maintenance import DELETED_AT_ONCE, MaintenanceContext, run_deletion
+from vocafuse_server.jobs.maintenance import MaintenanceContext, run_deletion
+from vocafuse_server.notes.retention import PURGED_AT_ONCE
 
 MONTH = timedelta(days=30)
 
@@ -69,9 +70,9 @@ async def test_many_deleted_notes_are_purged_in_one_go(
                 " SELECT gen_random_uuid(), :tenant, 'transcribed', 'a.wav', i::text, 'api', :now, :now, :now"
                 " FROM generate_series(1, :notes) AS i"
             ),
-            {"tenant": account.id, "now": clock.now, "notes": 2 * DELETED_AT_ONCE},
+            {"tenant": account.id, "now": clock.now, "notes": 2 * PURGED_AT_ONCE},
         )
     clock.advance(MONTH)
     await run_deletion(maintenance(api, MONTH))
     assert await count(database, "notes") == 0
-    assert len(set(await keys_to_delete(database))) == 2 * DELETED_AT_ONCE
+    assert len(set(await keys_to_delete(database))) == 2 * PURGED_AT_ONCE

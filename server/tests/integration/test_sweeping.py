@@ -12,6 +12,7 @@ from support.clips import AUDIO
 from support.notes import make_note
 from support.voice_notes import CLIP, Lvng, known_id
 
+from vocafuse_server.backup.queries import snapshot_of
 from vocafuse_server.core.clock import utc_now
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.ids import NoteId, new_uuid
@@ -140,6 +141,19 @@ async def test_audio_whose_note_does_not_exist_is_deleted_and_nothing_else(
     clock.advance(DAY + HOUR)
     await sweep_store(sweep)
     assert stored(audio_dir) == kept
+
+
+async def test_audio_without_a_note_stays_while_a_backup_is_made(
+    account: Account, sweep: SweepContext, clock: SettableClock, audio_dir: Path, database_url: str
+) -> None:
+    key = f"{account.id}/{new_uuid()}.wav"
+    await sweep.objects.write(key, one_chunk(CLIP))
+    clock.advance(DAY + HOUR)
+    with snapshot_of(database_url):
+        await sweep_store(sweep)
+        assert stored(audio_dir) == {key}
+    await sweep_store(sweep)
+    assert stored(audio_dir) == set()
 
 
 async def finish(sweep: SweepContext, note_id: NoteId, data: bytes, *, crash: bool) -> None:

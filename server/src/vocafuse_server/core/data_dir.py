@@ -6,6 +6,9 @@ from pathlib import Path
 
 from vocafuse_server.core.errors import StartupError
 
+# Where a restore puts things together; there only while one is made, or after one that was cut off.
+RESTORING_FOLDER = ".restoring"
+
 
 def prepare_data_dir(folder: Path) -> None:
     """Make the data directory if it isn't there, and make sure that it can be written.
@@ -24,6 +27,10 @@ def prepare_data_dir(folder: Path) -> None:
             f"The data directory {folder} can't be written ({error.strerror}):"
             " set VOCAFUSE_DATA_DIR to a folder that can."
         ) from error
+    if (folder / RESTORING_FOLDER).exists():
+        raise StartupError(
+            f"A restore into {folder} was cut off, so it isn't whole: empty the folder, and restore again."
+        )
 
 
 def write_secret(path: Path, text: str) -> None:

@@ -63,6 +63,10 @@ class EmbeddedPostgres:
         """Where this cluster's `database` is reached while it runs."""
         return f"postgresql://postgres@/{database}?host={self._socket_dir}"
 
+    def program(self, name: str) -> Path:
+        """One of the programs that belong to this server."""
+        return self._programs / name
+
     def start(self) -> None:
         """Start the cluster, making it first when there is none, and wait until it answers.
 
@@ -127,6 +131,11 @@ class EmbeddedPostgres:
                 self._process.wait()
         self._process = None
 
+    def remove_traces(self) -> None:
+        """Remove what is beside the cluster of a stopped server: its log and its socket's folder."""
+        self.log_file.unlink(missing_ok=True)
+        shutil.rmtree(self._socket_dir, ignore_errors=True)
+
     def _check_version(self) -> None:
         version_file = self.folder / "PG_VERSION"
         if not version_file.exists():
@@ -135,7 +144,9 @@ class EmbeddedPostgres:
         if found != POSTGRES_MAJOR:
             raise StartupError(
                 f"The database in {self.folder} was made by Postgres {found} and this release has Postgres"
-                f" {POSTGRES_MAJOR}: start it with the release that made it, dump it, and restore it here."
+                f" {POSTGRES_MAJOR}. Nothing was changed. Install the release that made it, let it write"
+                " `vocafuse-server backup FILE`, and `vocafuse-server restore FILE` with this release into"
+                " an empty data directory."
             )
 
     def _prepare_folders(self) -> None:

@@ -20,7 +20,7 @@ from vocafuse_server.webhooks.sweep_queries import lock_lost_deliveries
 
 log = get_logger(__name__)
 
-# One transaction's worth: small, so that nobody waits for a lock or for the log of writes.
+# How many deliveries one transaction forgets, so that nobody waits for a lock.
 DELETED_AT_ONCE = 100
 # How long a job is shown that was given up.
 _JOBS_KEPT = timedelta(days=7)
@@ -73,10 +73,5 @@ async def resume_lost_deliveries(context: MaintenanceContext) -> None:
 async def _purge_notes(context: MaintenanceContext, now: datetime) -> int:
     if context.deleted_notes_kept is None:
         return 0
-    purge = partial(
-        retention.purge,
-        queue=context.queue,
-        deleted_until=now - context.deleted_notes_kept,
-        limit=DELETED_AT_ONCE,
-    )
-    return await context.database.in_portions(purge, size=DELETED_AT_ONCE)
+    purge = partial(retention.purge, queue=context.queue, deleted_until=now - context.deleted_notes_kept)
+    return await context.database.in_portions(purge, size=retention.PURGED_AT_ONCE)

@@ -2,23 +2,26 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from procrastinate import App, BaseRetryStrategy, JobContext, RetryDecision
 from procrastinate.exceptions import JobAborted
 from procrastinate.jobs import Job
 
+from vocafuse_server.core.database import Database
+from vocafuse_server.core.hold_queries import audio_is_held
 from vocafuse_server.core.ids import DeliveryId, NoteId, WebhookId
 from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.metrics import TranscriptionOutcome
-from vocafuse_server.core.queue import Queue, Task
+from vocafuse_server.core.queue import JobQueue, Queue, Task
 from vocafuse_server.jobs.maintenance import MaintenanceContext, resume_lost_deliveries, run_deletion
 from vocafuse_server.notes import list_queries, sweeping
 from vocafuse_server.notes.fetching import FetchingContext, fetch_note
 from vocafuse_server.notes.models import FIRST_RUN
 from vocafuse_server.notes.sweeping import SweepContext
 from vocafuse_server.notes.transcribing import TranscribingContext, fail_note, transcribe_note
+from vocafuse_server.storage.objects import Objects
 from vocafuse_server.webhooks.delivery import DeliveryContext, deliver
 from vocafuse_server.webhooks.replay import Replay, run_replay
 
@@ -33,6 +36,7 @@ MAX_TRANSCRIPTION_STARTS = 12
 MAX_FETCH_ATTEMPTS = 4
 _MAX_ATTEMPTS = 20
 _MAX_WAIT_S = 300
+_HELD_AUDIO_WAIT = timedelta(minutes=1)
 GAVE_UP_MESSAGE = "The note could not be transcribed because of an error on our side."
 
 
@@ -75,7 +79,8 @@ def register_tasks(app: App, contexts: JobContexts) -> None:
         await deliver(contexts.delivery, DeliveryId(UUID(delivery_id)), attempt=attempt)
 
     async def delete_audio(key: str) -> None:
-        await contexts.transcribing.objects.delete(key)
+        work = contexts.transcribing
+        await delete_unless_held(work.database, work.queue, work.objects, key, now=work.clock())
 
     async def replay_deliveries(webhook_id: str, since: str, until: str) -> None:
         replay = Replay(
@@ -130,6 +135,19 @@ def _register_periodic_tasks(app: App, contexts: JobContexts) -> None:
     ):
         name = task.value
         app.periodic(cron=cron)(app.task(name=name, queue=Queue.MAINTENANCE.value, queueing_lock=name)(run))
+
+
+async def delete_unless_held(
+    database: Database, queue: JobQueue, objects: Objects, key: str, *, now: datetime
+) -> None:
+    """Delete a note's audio; later, while a backup is made that may still have the note."""
+    async with database.transaction() as session:
+        is_held = await audio_is_held(session)
+        if is_held:
+            at = now + _HELD_AUDIO_WAIT
+            await queue.enqueue(session, Task.DELETE_AUDIO, queue=Queue.MAINTENANCE, at=at, key=key)
+    if not is_held:
+        await objects.delete(key)
 
 
 async def run_transcription(

@@ -8,11 +8,17 @@ from vocafuse_server.core.queue import JobQueue, Queue, Task
 from vocafuse_server.notes import queries
 from vocafuse_server.webhooks.queries import forget_note
 
+# One transaction's worth.
+PURGED_AT_ONCE = 100
 
-async def purge(session: AsyncSession, queue: JobQueue, *, deleted_until: datetime, limit: int) -> int:
-    """Remove some of the notes deleted until then for good, with their audio and what webhooks were told;
-    says how many."""
-    purged = await queries.purge_notes(session, deleted_until=deleted_until, limit=limit)
+
+async def purge(session: AsyncSession, queue: JobQueue, *, deleted_until: datetime) -> int:
+    """Remove some of the notes deleted until then for good, with their audio and what webhooks were told.
+
+    Returns:
+        How many; as many as `PURGED_AT_ONCE` if there may be more.
+    """
+    purged = await queries.purge_notes(session, deleted_until=deleted_until, limit=PURGED_AT_ONCE)
     for note_id, audio_key in purged:
         await queue.enqueue(session, Task.DELETE_AUDIO, queue=Queue.MAINTENANCE, key=audio_key)
         await forget_note(session, note_id)

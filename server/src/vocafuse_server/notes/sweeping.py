@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from vocafuse_server.core.clock import Clock, utc_now
 from vocafuse_server.core.database import Database
+from vocafuse_server.core.hold_queries import audio_is_held
 from vocafuse_server.core.ids import NoteId, TenantId, made_at, parse_uuid
 from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.queue import JobQueue, Queue, Task
@@ -80,13 +81,17 @@ async def sweep_store(context: SweepContext) -> None:
     """Delete audio whose note doesn't exist.
 
     A note's audio gets its key a moment before its row is committed, and a job deletes it after the row. What
-    doesn't look like the audio of a known tenant is left alone: it may be another database's.
+    doesn't look like the audio of a known tenant is left alone: it may be another database's. While a backup
+    is made, which may still have the note, nothing is deleted.
     """
     until = context.clock() - context.abandoned_after
     deleted = 0
     async for page in context.objects.listed():
         old = {one.key: owner for one in page if (owner := _owner(one)) and _written_at(one) <= until}
         async with context.database.transaction() as session:
+            if await audio_is_held(session):
+                log.info("audio is swept another time, because a backup is being made")
+                break
             tenants = await sweep_queries.find_tenants(session, {tenant_id for tenant_id, _ in old.values()})
             notes = await sweep_queries.find_notes(session, {note_id for _, note_id in old.values()})
         for key, (tenant_id, note_id) in old.items():

@@ -16,6 +16,8 @@ from vocafuse_server.core.settings import Settings
 
 CHUNK_BYTES = 256 * 1024
 _LISTED_AT_ONCE = 1000
+# Where in the data directory the objects are, if no other store is set: each a file named by its key.
+AUDIO_FOLDER = "audio"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ def open_objects(settings: Settings) -> Objects:
     """
     try:
         if settings.storage_url is None:
-            folder = settings.data_dir / "audio"
+            folder = settings.data_dir / AUDIO_FOLDER
             return Objects(_local(folder), bucket="local", folder=folder)
         return Objects(from_url(settings.storage_url), bucket=settings.storage_url)
     except (BaseError, OSError, ValueError) as error:

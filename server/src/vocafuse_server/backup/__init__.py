@@ -1,0 +1,1 @@
+"""Everything of the embedded set-up in one file, and back."""
