@@ -24,6 +24,8 @@ from vocafuse_server.jobs.tasks import delete_unless_held
 from vocafuse_server.schema import alembic_config
 from vocafuse_server.storage.objects import open_objects
 
+pytestmark = pytest.mark.xdist_group("backup")  # They share one backup.
+
 OLDER_SCHEMA = "0005"
 AUDIO_KEY = "tenant/note.webm"
 AUDIO = bytes(range(256)) * 500
