@@ -232,7 +232,7 @@ CALLS = {
         ("POST", "/v1/webhooks/x/test"),
         ("POST", "/v1/webhooks/x/rotate-secret"),
         ("POST", "/v1/webhooks/x/deliveries/y/redeliver"),
-        ("POST", "/v1/webhooks/x/deliveries/redeliver"),
+        ("POST", "/v1/webhooks/x/redeliver"),
     ],
     "account:read": [("GET", "/v1/account"), ("GET", KEYS), ("GET", f"{KEYS}/x")],
     "account:write": [("PUT", "/v1/account"), ("POST", KEYS), ("DELETE", f"{KEYS}/x")],

@@ -26,7 +26,11 @@ def test_a_receiver_gets_what_it_missed(server: Server, client: Client) -> None:
 
         wait_until(given_up)
         missed = {listener.next().headers["webhook-id"] for _ in range(8)}
-        asked = httpx2.post(f"{log}/redeliver", headers=server.key_headers, json={"since": "2020-01-01"})
+        asked = httpx2.post(
+            f"{server.origin}{hook['uri']}/redeliver",
+            headers=server.key_headers,
+            json={"since": "2020-01-01"},
+        )
         assert (asked.status_code, asked.json()["deliveries_count"]) == (202, 2)
         replayed = [listener.next() for _ in range(2)]
         assert {one.headers["webhook-id"] for one in replayed} == missed

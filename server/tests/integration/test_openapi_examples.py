@@ -41,7 +41,7 @@ HOOK_CALLS = [
     *(
         ("GET", "/deliveries"),
         ("GET", "/deliveries/{delivery_id}"),
-        ("POST", "/deliveries/redeliver"),
+        ("POST", "/redeliver"),
         ("POST", "/deliveries/{delivery_id}/redeliver"),
     ),
 ]
@@ -143,7 +143,7 @@ async def record_voice_notes(recorder: Recorder, worker: TranscribingContext) ->
 async def record_webhooks(recorder: Recorder) -> None:
     one, path = "/v1/webhooks/{webhook_id}", {"webhook_id": NOWHERE, "delivery_id": NOWHERE}
     for method, part in HOOK_CALLS:
-        bodies = {("PUT", ""): HOOK, ("POST", "/deliveries/redeliver"): SINCE}
+        bodies = {("PUT", ""): HOOK, ("POST", "/redeliver"): SINCE}
         sent = {"json": bodies[method, part]} if (method, part) in bodies else {}
         await recorder.call(f"{method} {one}{part}", path=path, **sent)
     path = {"webhook_id": (await recorder.call("POST /v1/webhooks", json=HOOK))["id"]}
@@ -156,7 +156,7 @@ async def record_webhooks(recorder: Recorder) -> None:
     await recorder.call(f"GET {one}/deliveries", path=path)
     await recorder.call(f"GET {one}/deliveries/{{delivery_id}}", path=path)
     await recorder.call(f"POST {one}/deliveries/{{delivery_id}}/redeliver", path=path)
-    await recorder.call(f"POST {one}/deliveries/redeliver", path=path, json=SINCE)
+    await recorder.call(f"POST {one}/redeliver", path=path, json=SINCE)
     await recorder.call(f"POST {one}/rotate-secret", path=path)
 
 

@@ -65,9 +65,7 @@ async def replay_jobs(worker: DeliveryContext) -> list[dict[str, str]]:
 
 
 async def ask(api: Api, account: Account, uri: str, since: object) -> tuple[int, dict[str, Any]]:
-    answer = await api.http.post(
-        f"{uri}/deliveries/redeliver", headers=account.headers, json={"since": since}
-    )
+    answer = await api.http.post(f"{uri}/redeliver", headers=account.headers, json={"since": since})
     return answer.status_code, answer.json()
 
 

@@ -82,7 +82,7 @@ async def get_delivery(
 
 
 @router.post(
-    "/deliveries/redeliver",
+    "/redeliver",
     status_code=202,
     response_model=ReplayBody,
     responses=errors(401, 403, 404, 409, 413),
