@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import timedelta
 
 from vocafuse_server.audio.decoder import DecoderPool
-from vocafuse_server.audio.limits import DecoderLimits
+from vocafuse_server.audio.limits import DecoderLimits, memory_for
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.heap import give_back_unused, share_heaps
 from vocafuse_server.core.keys import encryption_keys
@@ -39,7 +39,7 @@ from vocafuse_server.webhooks.sealing import seal_all_anew
 log = get_logger(__name__)
 
 # What decoding one upload may take; ten minutes of any codec take a second or two.
-_DECODE_S = 15
+_DECODE_S, _DECODE_CPU_S = 15, 10
 _MAINTENANCE_IN_FLIGHT = 4
 _FETCHES_IN_FLIGHT = 16
 
@@ -90,7 +90,12 @@ async def _contexts(settings: Settings, database_url: str) -> AsyncGenerator[Job
         stack.push_async_callback(database.close)
         decoder = DecoderPool(
             processes=settings.decoder_processes,
-            limits=DecoderLimits(max_duration_s=settings.max_note_seconds, wall_s=_DECODE_S, cpu_s=_DECODE_S),
+            limits=DecoderLimits(
+                max_duration_s=settings.max_note_seconds,
+                wall_s=_DECODE_S,
+                cpu_s=_DECODE_CPU_S,
+                memory_bytes=memory_for(settings.max_upload_bytes),
+            ),
         )
         stack.push_async_callback(decoder.close)
         await decoder.start()

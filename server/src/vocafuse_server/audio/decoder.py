@@ -1,13 +1,16 @@
 """Decodes uploads in a pool of limited child processes.
 
 An upload is hostile until it is decoded, and the codecs are a million lines of C: they run in processes that
-can open nothing, that are killed when a file costs too much, and whose end is one file's failure and no more.
+can open nothing, that are killed when a file costs too much, that see one file each, and whose end is that
+file's failure and no more.
 """
 
 import asyncio
 import contextlib
 import json
+import os
 import signal
+import socket
 import sys
 from dataclasses import dataclass
 from typing import Literal
@@ -20,9 +23,11 @@ from vocafuse_server.audio import messages
 from vocafuse_server.audio.containers import SNIFF_BYTES, Container, sniff
 from vocafuse_server.audio.errors import AudioTooLong, DecoderUnavailable, UnsupportedAudio
 from vocafuse_server.audio.limits import DecoderLimits
+from vocafuse_server.core.logging import get_logger
+
+log = get_logger(__name__)
 
 _START_SECONDS = 30.0
-_EXIT_SECONDS = 5.0
 _DAMAGED = "The file is damaged and can't be decoded."
 _TOO_SLOW = "The file took too long to decode."
 # Isolated (-I): no environment variable and no current folder decides what the child imports.
@@ -56,9 +61,9 @@ class _Source(BaseModel):
     """A child's result. It is checked like foreign input: a hostile file may have taken the child over."""
 
     codec: str = Field(max_length=40)
-    sample_rate: int
-    channels: int
-    bit_rate: int | None
+    sample_rate: int = Field(ge=1, le=1_000_000)
+    channels: int = Field(ge=1, le=1_000)
+    bit_rate: int | None = Field(ge=0, le=1 << 40)
 
 
 class _Failure(BaseModel):
@@ -75,15 +80,11 @@ class _ChildLiedError(Exception):
 
 
 class _Child:
-    """One decoder process and the conversation with it."""
+    """One decoder, which forks a process for each file, and the conversations with both."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, control: socket.socket) -> None:
         self._process = process
-        # Both are there because both streams were asked for as pipes.
-        assert process.stdin is not None  # noqa: S101
-        assert process.stdout is not None  # noqa: S101
-        self._input = process.stdin
-        self._output = process.stdout
+        self._control = control
 
     @property
     def alive(self) -> bool:
@@ -91,42 +92,75 @@ class _Child:
 
     async def converse(self, container: Container, data: bytes, max_bytes: int) -> tuple[bytearray, bytes]:
         """Send a file; returns its 16-bit samples and the JSON of its result."""
-        head = json.dumps({"container": container, "size": len(data)}).encode()
-        with contextlib.suppress(ConnectionError):  # the child's death shows below, with what it said before
-            self._input.write(messages.HEAD.pack(messages.FILE, len(head)) + head)
-            self._input.write(data)
-            await self._input.drain()
-        pcm = bytearray()
-        while True:
-            kind, payload = await self._receive()
-            if kind == messages.RESULT:
-                return pcm, payload
-            pcm += payload
-            if len(pcm) > max_bytes:
-                raise _ChildLiedError
-
-    async def ready(self) -> None:
-        """Wait until the child has started."""
-        await self._receive()
-
-    async def _receive(self) -> tuple[bytes, bytes]:
-        """The child's next message: its kind and what is in it."""
+        reader, writer = await self._open_file()
         try:
-            kind, length = messages.HEAD.unpack(await self._output.readexactly(messages.HEAD.size))
-            if length > messages.MAX_MESSAGE_BYTES:
-                raise _ChildLiedError
-            return kind, await self._output.readexactly(length)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            raise _ChildDiedError from None
+            head = json.dumps({"container": container, "size": len(data)}).encode()
+            with contextlib.suppress(ConnectionError):  # a death shows below, with what was said before
+                writer.write(messages.HEAD.pack(messages.FILE, len(head)) + head)
+                writer.write(data)
+                await writer.drain()
+            pcm = bytearray()
+            while True:
+                kind, payload = await _receive(reader)
+                if kind == messages.RESULT:
+                    return pcm, payload
+                pcm += payload
+                if len(pcm) > max_bytes:
+                    raise _ChildLiedError
+        finally:
+            writer.transport.abort()
+
+    async def ended(self) -> tuple[int, int]:
+        """How the file's process ended, as of waitpid, and its peak memory in bytes.
+
+        Raises:
+            _ChildDiedError: The decoder itself has ended.
+        """
+        said = b""
+        while len(said) < messages.ENDED.size:
+            loop = asyncio.get_running_loop()
+            try:
+                piece = await loop.sock_recv(self._control, messages.ENDED.size - len(said))
+            except ConnectionError:
+                piece = b""
+            if not piece:
+                raise _ChildDiedError
+            said += piece
+        status, peak_kib = messages.ENDED.unpack(said)
+        return status, peak_kib * 1024
+
+    async def _open_file(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A conversation with a new process for a file."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                socket.send_fds(self._control, [messages.START], [theirs.fileno()])
+            except OSError:
+                ours.close()
+                raise _ChildDiedError from None
+        return await asyncio.open_connection(sock=ours, limit=messages.MAX_MESSAGE_BYTES)
 
     def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        """Kill it and whatever it has forked."""
+        if self.alive:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
-    async def wait(self) -> int:
-        """Wait for the child's end; returns its exit status: minus the signal's number if one ended it."""
-        self._input.close()
-        return await self._process.wait()
+    async def wait(self) -> None:
+        """Wait for its end."""
+        self._control.close()
+        await self._process.wait()
+
+
+async def _receive(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    """The next message of a file's process: its kind and what is in it."""
+    try:
+        kind, length = messages.HEAD.unpack(await reader.readexactly(messages.HEAD.size))
+        if length > messages.MAX_MESSAGE_BYTES:
+            raise _ChildLiedError
+        return kind, await reader.readexactly(length)
+    except (asyncio.IncompleteReadError, ConnectionError):
+        raise _ChildDiedError from None
 
 
 class DecoderPool:
@@ -135,14 +169,18 @@ class DecoderPool:
     Args:
         processes: The most that run at a time; further files wait.
         limits: What one file may cost.
+
+    Attributes:
+        peak_bytes: The most memory that a file has taken so far.
     """
 
     def __init__(self, *, processes: int, limits: DecoderLimits) -> None:
         self._limits = limits
         self._slots = asyncio.Semaphore(processes)
         self._idle: list[_Child] = []
-        self._ending: set[asyncio.Task[int]] = set()
+        self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
+        self.peak_bytes = 0
 
     async def start(self) -> None:
         """Start one process ahead of the first file.
@@ -189,25 +227,37 @@ class DecoderPool:
         await asyncio.gather(*self._ending)
 
     async def _run(self, container: Container, data: bytes) -> tuple[bytearray, bytes]:
-        """One file's conversation. A child that did not come to the end of it is not used again."""
+        """One file's conversation. A decoder that did not come to the end of it is not used again."""
         child = await self._take_child()
         finished = False
         try:
             async with asyncio.timeout(self._limits.wall_s):
-                answer = await child.converse(container, data, self._max_pcm_bytes())
+                try:
+                    answer = await child.converse(container, data, self._max_pcm_bytes())
+                except _ChildDiedError:
+                    answer = None
+                status = await self._end_of_file(child)
             finished = True
-            return answer
         except TimeoutError:
             raise UnsupportedAudio(_TOO_SLOW) from None
         except _ChildLiedError:
             raise UnsupportedAudio(_DAMAGED) from None
         except _ChildDiedError:
-            raise await _reason_of_death(child) from None
+            raise DecoderUnavailable("The audio decoder was stopped.") from None
         finally:
             if finished and not self._closed:
                 self._idle.append(child)
             else:
                 self._end(child)
+        if answer is None:
+            raise _reason_of_death(status)
+        return answer
+
+    async def _end_of_file(self, child: _Child) -> int:
+        """Wait for the end of a file's process, and note what it took."""
+        status, peak_bytes = await child.ended()
+        self.peak_bytes = max(self.peak_bytes, peak_bytes)
+        return status
 
     async def _take_child(self) -> _Child:
         while self._idle:
@@ -220,30 +270,36 @@ class DecoderPool:
     async def _start_child(self) -> _Child:
         if self._closed:
             raise DecoderUnavailable("The audio decoder is shut down.")
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
         try:
             process = await asyncio.create_subprocess_exec(
                 *_COMMAND,
                 self._limits.to_argument(),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
+                stdin=theirs.fileno(),
+                stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
                 env={},
-                limit=messages.MAX_MESSAGE_BYTES,
                 start_new_session=True,  # Ctrl-C in a terminal ends the server, which ends its decoders
             )
         except OSError as error:
+            ours.close()
             raise DecoderUnavailable("The audio decoder could not be started.") from error
-        child = _Child(process)
+        finally:
+            theirs.close()
+        child = _Child(process, ours)
         started = False
         try:
             async with asyncio.timeout(_START_SECONDS):
-                await child.ready()
+                readiness, _ = await child.ended()
             started = True
-        except (TimeoutError, _ChildDiedError, _ChildLiedError) as error:
+        except (TimeoutError, _ChildDiedError) as error:
             raise DecoderUnavailable("The audio decoder could not be started.") from error
         finally:
             if not started:
                 self._end(child)
+        if readiness == messages.UNFILTERED:
+            log.warning("this machine can't filter the decoder's system calls; its other limits hold")
         return child
 
     def _end(self, child: _Child) -> None:
@@ -258,16 +314,12 @@ class DecoderPool:
         return int(seconds * messages.SAMPLE_RATE * messages.SAMPLE_BYTES)
 
 
-async def _reason_of_death(child: _Child) -> UnsupportedAudio | DecoderUnavailable:
-    try:
-        async with asyncio.timeout(_EXIT_SECONDS):
-            status = await child.wait()
-    except TimeoutError:  # it closed its output, but lives
-        return UnsupportedAudio(_DAMAGED)
-    if status == -signal.SIGKILL:
+def _reason_of_death(status: int) -> UnsupportedAudio | DecoderUnavailable:
+    number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
+    if number == signal.SIGKILL:
         # No limit of ours does that: it was the machine's memory that ran out, or a person.
         return DecoderUnavailable("The audio decoder was stopped.")
-    return UnsupportedAudio(_TOO_SLOW if status == -signal.SIGXCPU else _DAMAGED)
+    return UnsupportedAudio(_TOO_SLOW if number == signal.SIGXCPU else _DAMAGED)
 
 
 def _read_result(payload: bytes) -> _Source:

@@ -1,13 +1,17 @@
 """The program that decodes uploads: `python -m vocafuse_server.audio.decoder_process LIMITS`.
 
-It serves one file after another over its standard streams (`messages.py`) until its input ends.
+It forks a process for each file (`messages.py`), until its input ends, and never sees one itself: whatever a
+file does to the process that decodes it, the next one gets a process that has seen none.
 
-It imports little, so that it starts fast: numpy is not needed, and the codecs do not load it.
+It imports little, so that it starts and forks fast: numpy is not needed, and the codecs do not load it.
 """
 
+import contextlib
 import gc
 import io
 import json
+import os
+import socket
 import struct
 import sys
 from collections.abc import Iterator
@@ -24,9 +28,26 @@ from av.packet import Packet
 
 from vocafuse_server.audio.containers import Container
 from vocafuse_server.audio.errors import AudioError, AudioTooLong, UnsupportedAudio
-from vocafuse_server.audio.limits import DecoderLimits, allow_cpu_seconds, restrict_this_process
-from vocafuse_server.audio.messages import HEAD, RESULT, SAMPLE_BYTES, SAMPLE_RATE, SAMPLES
+from vocafuse_server.audio.limits import (
+    DecoderLimits,
+    end_with_parent,
+    give_up_root,
+    restrict_this_process,
+)
+from vocafuse_server.audio.messages import (
+    ENDED,
+    HEAD,
+    READY,
+    RESULT,
+    SAMPLE_BYTES,
+    SAMPLE_RATE,
+    SAMPLES,
+    START,
+    UNFILTERED,
+)
+from vocafuse_server.audio.seccomp import can_filter
 
+_STANDARD_STREAMS = 3
 _SAMPLES_MESSAGE_BYTES = 1 << 16
 _READ_BYTES = 1 << 20
 _MIN_SAMPLE_RATE, _MAX_SAMPLE_RATE = 4_000, 192_000
@@ -47,19 +68,49 @@ _DECODERS = frozenset({
 
 
 def main() -> None:
-    """Start, restrict the process, and serve files until the input ends."""
+    """Start, and fork a process for each file until the input ends."""
     limits = DecoderLimits.from_argument(sys.argv[1])
     av.logging.set_level(None)
     _decode_silence()
-    # What is loaded by now lives as long as the process: no collection needs to look at it again.
+    # What is loaded by now is shared with all that are forked: no collection needs to look at it again.
     gc.collect()
     gc.freeze()
+    give_up_root()
+    with socket.socket(fileno=os.dup(sys.stdin.fileno())) as pool:
+        pool.sendall(ENDED.pack(READY if can_filter() else UNFILTERED, 0))
+        while (file := _next_file(pool)) is not None:
+            pool.sendall(ENDED.pack(*_serve_forked(file, limits)))
+
+
+def _next_file(pool: socket.socket) -> int | None:
+    """The descriptor of the next file's socket."""
+    message, descriptors, _, _ = socket.recv_fds(pool, len(START), 1)
+    return descriptors[0] if message and descriptors else None
+
+
+def _serve_forked(file: int, limits: DecoderLimits) -> tuple[int, int]:
+    """Serve a file in a process of its own; returns how that ended and its peak memory in KiB."""
+    pid = os.fork()
+    if pid == 0:
+        with contextlib.suppress(OSError):  # The pool has lost interest.
+            _serve_here(file, limits)
+        os._exit(0)
+    os.close(file)
+    _, status, usage = os.wait4(pid, 0)
+    return status, usage.ru_maxrss
+
+
+def _serve_here(file: int, limits: DecoderLimits) -> None:
+    """Be the process of one file: with its socket as the only way out."""
+    end_with_parent()
+    os.dup2(file, sys.stdin.fileno())
+    os.closerange(_STANDARD_STREAMS, file + 1)
     restrict_this_process(limits)
-    output = sys.stdout.buffer
-    _send(output, RESULT, b'{"ready": true}')
-    while (request := _read_request(sys.stdin.buffer)) is not None:
-        allow_cpu_seconds(limits.cpu_s)
-        _serve(*request, output=output, max_duration_s=limits.max_duration_s)
+    stream = sys.stdin.fileno()
+    with open(stream, "rb", closefd=False) as source, open(stream, "wb", closefd=False) as output:
+        request = _read_request(source)
+        if request is not None:
+            _serve(*request, output=output, max_duration_s=limits.max_duration_s)
 
 
 def _serve(container: Container, file: BinaryIO, *, output: BinaryIO, max_duration_s: float) -> None:
