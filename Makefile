@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help up test check lint types audit unit integration conformance e2e chaos bench openapi compatibility lock clean
+.PHONY: help up test check lint types audit unit integration conformance e2e chaos fuzz bench openapi compatibility lock clean
 
 help: ## Show this help
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ e2e: .venv/.dev-installed ## Tests of the running server with the real model
 
 chaos: .venv/.dev-installed ## Kill processes under load and check the books (10 minutes; CHAOS=notes,kills,seed)
 	VOCAFUSE_TEST_CHAOS=$${CHAOS:-500,20,1} $(BIN)/pytest server/tests/e2e/test_chaos.py
+
+fuzz: .venv/.dev-installed ## Hundreds of hostile files to a running server (minutes; FUZZ="--files 1000 --seed 7")
+	PYTHONPATH=server/tests $(BIN)/python -m support.hostile $(FUZZ)
 
 bench: .venv/.dev-installed ## Measure beside other programs (1-2 hours; BENCH=latency for one part)
 	$(BIN)/python -m bench --into docs $(BENCH)

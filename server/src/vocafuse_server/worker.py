@@ -39,7 +39,7 @@ from vocafuse_server.webhooks.sealing import seal_all_anew
 log = get_logger(__name__)
 
 # What decoding one upload may take; ten minutes of any codec take a second or two.
-_DECODE_S, _DECODE_CPU_S = 15, 10
+_DECODE_S = 15
 _MAINTENANCE_IN_FLIGHT = 4
 _FETCHES_IN_FLIGHT = 16
 
@@ -93,7 +93,7 @@ async def _contexts(settings: Settings, database_url: str) -> AsyncGenerator[Job
             limits=DecoderLimits(
                 max_duration_s=settings.max_note_seconds,
                 wall_s=_DECODE_S,
-                cpu_s=_DECODE_CPU_S,
+                cpu_s=_DECODE_S,
                 memory_bytes=memory_for(settings.max_upload_bytes),
             ),
         )

@@ -109,13 +109,15 @@ def _is_mp4(head: bytes) -> bool:
 
 
 def _after_id3(head: bytes) -> Container | None:
-    """What follows an ID3v2 tag; MP3 if the tag (a cover picture, for instance) is longer than the head."""
-    if len(head) < _ID3_HEADER_BYTES or any(byte & 0x80 for byte in head[6:10]):
-        return None
-    size = 0
-    for byte in head[6:10]:
-        size = size << 7 | byte
-    rest = head[_ID3_HEADER_BYTES + size :].lstrip(b"\0")
+    """What follows ID3v2 tags; MP3 if they (a cover picture, for instance) are longer than the head."""
+    rest = head
+    while rest.startswith(b"ID3"):
+        if len(rest) < _ID3_HEADER_BYTES or any(byte & 0x80 for byte in rest[6:10]):
+            return None
+        size = 0
+        for byte in rest[6:10]:
+            size = size << 7 | byte
+        rest = rest[_ID3_HEADER_BYTES + size :].lstrip(b"\0")
     if not rest:
         return Container.MP3 if len(head) >= SNIFF_BYTES else None
     return Container.FLAC if rest.startswith(b"fLaC") else _by_frames(rest)

@@ -55,6 +55,7 @@ def test_the_content_decides_and_not_the_name(
         (ADTS_FRAME * 2, Container.AAC),
         (b"ID3\4\0\0\0\0\0\4abcd" + MP3_FRAME * 2, Container.MP3),
         (b"ID3\4\0\0\0\0\0\4abcdfLaC", Container.FLAC),
+        (b"ID3\4\0\0\0\0\0\4abcd" * 2 + MP3_FRAME * 2, Container.MP3),
         (b"ID3\4\0\0\0\0\x7f\x7f" + bytes(SNIFF_BYTES), Container.MP3),  # a tag longer than the head
     ],
 )

@@ -1,0 +1,1 @@
+"""Hostile audio: files made to hurt whoever decodes them."""
