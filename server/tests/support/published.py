@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from vocafuse_server.dialects.rate_limit_headers import RATE_LIMIT_HEADERS, UNLIMITED
 
-# HTTP status, code, name, type. 416 and 431 are beyond the published table, with its codes.
+# HTTP status, code, name, type. 408, 416 and 431 are beyond the published table, with its codes.
 ERRORS = {
     (401, 1001, "INVALID_TOKEN", "AuthenticationError"),
     (401, 1002, "TOKEN_EXPIRED", "AuthenticationError"),
@@ -29,9 +29,10 @@ ERRORS = {
     (500, 5001, "INTERNAL_ERROR", "ServerError"),
     (503, 5003, "SERVICE_UNAVAILABLE", "ServerError"),
     (416, 2003, "INVALID_FIELD_VALUE", "ValidationError"),
+    (408, 2001, "INVALID_REQUEST", "ValidationError"),
     (431, 2001, "INVALID_REQUEST", "ValidationError"),
 }
-# HTTP status and title of v2's errors; 431 is beyond its table, too.
+# HTTP status and title of v2's errors; 408 and 431 are beyond its table, too.
 V2_ERRORS = {
     (400, "Invalid request"),
     (401, "Unauthorized"),
@@ -43,6 +44,7 @@ V2_ERRORS = {
     (409, "Conflict"),
     (413, "Payload too large"),
     (429, "Rate limit exceeded"),
+    (408, "Invalid request"),
     (431, "Invalid request"),
     (500, "Internal server error"),
     (503, "Service unavailable"),

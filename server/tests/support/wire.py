@@ -58,7 +58,7 @@ async def exchange(port: int, request: bytes) -> WireAnswer:
         writer.write(request)
         received = await reader.read()
         writer.close()
-    return _parse(received, method=request.partition(b" ")[0].decode("latin-1"))
+    return parse_answer(received, method=request.partition(b" ")[0].decode("latin-1"))
 
 
 class _Received:
@@ -71,7 +71,8 @@ class _Received:
         return io.BytesIO(self._received)
 
 
-def _parse(received: bytes, *, method: str) -> WireAnswer:
+def parse_answer(received: bytes, *, method: str = "GET") -> WireAnswer:
+    """An answer of bytes that came in."""
     response = HTTPResponse(cast("socket.socket", _Received(received)), method=method)
     response.begin()
     headers = {name.lower(): value for name, value in response.getheaders()}

@@ -52,6 +52,38 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address the API listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port the API listens on.")
+    connections: int = Field(
+        default=1000,
+        ge=1,
+        description="Connections open to one API process at a time, at most; more are answered with 503.",
+    )
+    slow_client_seconds: float = Field(
+        default=30,
+        gt=0,
+        description="How long a client may stall while it sends a request or reads an answer.",
+    )
+    slow_client_bytes_per_second: int = Field(
+        default=1024,
+        ge=1,
+        description="Slowest upload that may go on: a client is cut off once it is that many seconds behind.",
+    )
+    uploads_in_flight: int = Field(
+        default=128,
+        ge=1,
+        description="Uploads one API process takes in at a time, at most half of them of one tenant;"
+        " more are answered with 503.",
+    )
+    queued_notes: int = Field(
+        default=20_000,
+        ge=1,
+        description="Notes of one tenant that may wait for their transcription; more are answered with 429.",
+    )
+    disk_reserve_bytes: int = Field(
+        default=2048 * MIB,
+        ge=0,
+        description="Free space that is left on the disks of the data directory, in bytes: with less,"
+        " what adds data is answered with 503. 0: none.",
+    )
     public_url: str | None = Field(
         default=None,
         description="Base of the URLs handed to clients, e.g. `https://notes.example.com`."

@@ -4,7 +4,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from vocafuse_server.accounts.errors import RateLimited
-from vocafuse_server.core.errors import InvalidRequest
+from vocafuse_server.core.errors import ApiError, InvalidRequest
 from vocafuse_server.core.logging import get_logger
 from vocafuse_server.dialects.context import AppContext
 from vocafuse_server.dialects.rate_limit_headers import rate_limit_headers
@@ -26,16 +26,17 @@ class HeadTooLarge(InvalidRequest):
 
 
 def refuse_unreadable(
-    context: AppContext, respond: ErrorResponse, *, address: str | None, target: bytes, error: InvalidRequest
+    context: AppContext, respond: ErrorResponse, *, address: str | None, target: bytes, error: ApiError
 ) -> Response:
-    """The answer, counted for the address that the bytes came from.
+    """The answer, counted for the address that the bytes came from unless it is our own fault.
 
     Args:
         target: What was read of the request's target, which says whose dialect to answer in.
     """
     request_id = new_request_id()
-    standing = context.rate_limiter.refuse(address)
-    shown = error if standing.allowed else RateLimited(standing.retry_after_s)
+    count = context.rate_limiter.refuse if error.status < 500 else context.rate_limiter.look
+    standing = count(address)
+    shown = error if standing.allowed or error.status >= 500 else RateLimited(standing.retry_after_s)
     scope: Scope = {
         "type": "http",
         "method": "",

@@ -110,7 +110,7 @@ def table(decodings: Iterable[Decoding], endings: Iterable[Ending]) -> str:
         of_kind = [ending for ending in ended if kind in {ending.file.kind, "all"}]
         counts = [sum(ending.status == status for ending in of_kind) for status in _KINDS]
         slowest = max(ending.seconds for ending in of_kind)
-        peak = max(one.peak_bytes for one in decoded if kind in {one.file.kind, "all"})
+        peak = max((one.peak_bytes for one in decoded if kind in {one.file.kind, "all"}), default=0)
         lines.append(
             f"{kind:18} {len(of_kind):6} {counts[0]:8} {counts[1]:7} {counts[2]:12}"
             f" {slowest:7.1f} s {peak / 1e6:5.0f} MB"
