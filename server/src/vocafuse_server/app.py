@@ -49,6 +49,8 @@ from vocafuse_server.dialects.v1.vocabulary import RECORDINGS, VOICENOTES
 from vocafuse_server.dialects.v2 import errors as v2_errors
 from vocafuse_server.dialects.v2 import notes as voice_notes
 from vocafuse_server.idempotency.errors import AnsweredBefore
+from vocafuse_server.notes.admission import Backlog, UploadPlaces
+from vocafuse_server.storage.disk import disks_of
 from vocafuse_server.storage.objects import open_objects
 from vocafuse_server.storage.outbound import AddressGuard
 from vocafuse_server.storage.screening import UrlScreen
@@ -113,6 +115,9 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
             clock=clock,
             metrics=metrics,
             figures=DatabaseReader(database),
+            disks=disks_of(settings),
+            upload_places=UploadPlaces(settings.uploads_in_flight),
+            backlog=Backlog(database, limit=settings.queued_notes),
         )
         async with key_usage.written_to(database):
             yield

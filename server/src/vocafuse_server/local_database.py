@@ -5,13 +5,12 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vocafuse_server.core.data_dir import prepare_data_dir
+from vocafuse_server.core.data_dir import POSTGRES_FOLDER, prepare_data_dir
 from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
 from vocafuse_server.core.errors import StartupError
 from vocafuse_server.core.settings import Settings
 
 LOCK_FILE = "supervisor.lock"
-POSTGRES_FOLDER = "postgres"
 
 
 @contextmanager

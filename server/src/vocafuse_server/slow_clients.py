@@ -39,7 +39,7 @@ class PatientHttp(HttpToolsProtocol):
         """Answer what could not be read, and close."""
         raise NotImplementedError
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - as in uvicorn
+    def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
         self.settings = cast("FastAPI", self.config.app).state.context.settings
         self._wait()
@@ -52,7 +52,7 @@ class PatientHttp(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._is_idle = False
-        if self._deadline is None and (self.cycle is None or self.cycle.response_complete):
+        if self._deadline is None and (not self.cycle or self.cycle.response_complete):
             self._wait()
         super().data_received(data)
 

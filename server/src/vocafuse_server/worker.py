@@ -41,6 +41,8 @@ log = get_logger(__name__)
 # What decoding one upload may take; ten minutes of any codec take a second or two.
 _DECODE_S = 15
 _MAINTENANCE_IN_FLIGHT = 4
+# Nobody waits for the statements of maintenance, and some of them have much to do.
+_STATEMENT_S = 300.0
 _FETCHES_IN_FLIGHT = 16
 
 
@@ -86,7 +88,7 @@ async def _contexts(settings: Settings, database_url: str) -> AsyncGenerator[Job
     async with AsyncExitStack() as stack:
         metrics = Metrics()
         stack.enter_context(serving_metrics(settings, metrics))
-        database = Database(database_url, pool_size=settings.database_pool_size)
+        database = Database(database_url, pool_size=settings.database_pool_size, statement_s=_STATEMENT_S)
         stack.push_async_callback(database.close)
         decoder = DecoderPool(
             processes=settings.decoder_processes,

@@ -24,12 +24,11 @@ from vocafuse_server.backup.archive import (
     Source,
     reading,
 )
-from vocafuse_server.core.data_dir import RESTORING_FOLDER
+from vocafuse_server.core.data_dir import AUDIO_FOLDER, POSTGRES_FOLDER, RESTORING_FOLDER
 from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
 from vocafuse_server.core.errors import StartupError
-from vocafuse_server.local_database import LOCK_FILE, POSTGRES_FOLDER
+from vocafuse_server.local_database import LOCK_FILE
 from vocafuse_server.schema import is_known_revision, migrate
-from vocafuse_server.storage.objects import AUDIO_FOLDER
 
 _BUFFER_BYTES = 1024 * 1024
 

@@ -26,9 +26,9 @@ from vocafuse_server.backup.archive import (
 )
 from vocafuse_server.backup.queries import Snapshot, snapshot_of
 from vocafuse_server.core.clock import utc_now
+from vocafuse_server.core.data_dir import AUDIO_FOLDER, POSTGRES_FOLDER
 from vocafuse_server.core.errors import StartupError
-from vocafuse_server.local_database import LOCK_FILE, POSTGRES_FOLDER
-from vocafuse_server.storage.objects import AUDIO_FOLDER
+from vocafuse_server.local_database import LOCK_FILE
 
 # What is in a backup in another form, or made anew by the next start. Whatever else there is, is kept.
 _LEFT_OUT = {

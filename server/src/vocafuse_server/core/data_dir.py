@@ -6,6 +6,8 @@ from pathlib import Path
 
 from vocafuse_server.core.errors import StartupError
 
+POSTGRES_FOLDER = "postgres"
+AUDIO_FOLDER = "audio"
 # Where a restore puts things together; there only while one is made, or after one that was cut off.
 RESTORING_FOLDER = ".restoring"
 

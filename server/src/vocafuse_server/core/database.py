@@ -65,10 +65,22 @@ class Base(DeclarativeBase):
     }
 
 
+# How soon a server that can't be reached, or has vanished without a word, is given up; what the operator's
+# URL says comes first.
+_CONNECTION_LIMITS = {
+    "connect_timeout": "10",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+
+
 def sqlalchemy_url(database_url: str) -> str:
     """`database_url` for SQLAlchemy on psycopg 3; takes `postgres://`, `postgresql://` and their kin."""
     url = make_url(database_url.replace("postgres://", "postgresql://", 1))
-    return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    url = url.set(drivername="postgresql+psycopg").update_query_dict({**_CONNECTION_LIMITS, **url.query})
+    return url.render_as_string(hide_password=False)
 
 
 def libpq_url(database_url: str) -> str:
@@ -79,6 +91,7 @@ def libpq_url(database_url: str) -> str:
 # A connection that lay idle for longer than this is tried before it is used: Postgres may have gone and come
 # back. One used a moment ago has just shown that it works, so that busy servers try none.
 _TRUSTED_S = 0.5
+_STATEMENT_S = 30.0
 
 
 def _try_idle_connections(engine: AsyncEngine, *, trusted_s: float) -> None:
@@ -98,18 +111,38 @@ def _try_idle_connections(engine: AsyncEngine, *, trusted_s: float) -> None:
     event.listen(engine.sync_engine, "checkout", taken)
 
 
+def _limit_statements(engine: AsyncEngine, *, statement_s: float) -> None:
+    def connected(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"SET statement_timeout = {round(statement_s * 1000)}")
+        # Whoever does nothing in a transaction for so long holds its locks for no good.
+        cursor.execute(f"SET idle_in_transaction_session_timeout = {round(2 * statement_s * 1000)}")
+        cursor.close()
+        connection.commit()
+
+    event.listen(engine.sync_engine, "connect", connected)
+
+
 class Database:
     """A pool of connections, the transactions made on it, and single rows.
 
     Args:
         pool_size: Connections at most, one of them for single rows; at least one is for all else.
         trusted_s: How long a connection may lie idle and be used without being tried first.
+        statement_s: How long one statement may take.
 
     Attributes:
         rows: Reads single rows.
     """
 
-    def __init__(self, database_url: str, *, pool_size: int, trusted_s: float = _TRUSTED_S) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        pool_size: int,
+        trusted_s: float = _TRUSTED_S,
+        statement_s: float = _STATEMENT_S,
+    ) -> None:
         self.rows = RowReader(libpq_url(database_url))
         self._engine: AsyncEngine = create_async_engine(
             sqlalchemy_url(database_url),
@@ -119,6 +152,7 @@ class Database:
             hide_parameters=True,  # Values can be secrets; errors and logs show the SQL alone.
         )
         _try_idle_connections(self._engine, trusted_s=trusted_s)
+        _limit_statements(self._engine, statement_s=statement_s)
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
         single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._reading_sessions = async_sessionmaker(single, expire_on_commit=False)

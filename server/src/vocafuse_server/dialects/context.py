@@ -18,6 +18,8 @@ from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.core.secret_box import SecretBox
 from vocafuse_server.core.settings import Settings
 from vocafuse_server.dialects.figures import DatabaseReader
+from vocafuse_server.notes.admission import Backlog, UploadPlaces
+from vocafuse_server.storage.disk import Disks
 from vocafuse_server.storage.objects import Objects
 from vocafuse_server.storage.outbound import AddressGuard
 from vocafuse_server.storage.screening import UrlScreen
@@ -42,6 +44,9 @@ class AppContext:
     box: SecretBox
     clock: Clock
     metrics: Metrics
+    disks: Disks
+    upload_places: UploadPlaces
+    backlog: Backlog
     figures: DatabaseReader
 
 

@@ -1,5 +1,6 @@
 """For those who run the server: is it alive, is it ready, what does it do."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -16,6 +17,8 @@ from vocafuse_server.dialects.request_log import METRICS_PATH
 
 log = get_logger(__name__)
 router = APIRouter(tags=["operations"])
+# Whoever asks whether all is well waits no longer than this for each part.
+_CHECK_S = 5.0
 
 # What a proxy adds to a request of somebody else, and a browser to one of another site's page.
 _SENT_FOR_OTHERS = ("forwarded", "via", "x-forwarded-for", "x-real-ip", "origin")
@@ -75,7 +78,8 @@ def _is_loopback(host: str) -> bool:
 
 async def _state(name: str, check: Callable[[AppContext], Awaitable[None]], context: AppContext) -> str:
     try:
-        await check(context)
+        async with asyncio.timeout(_CHECK_S):
+            await check(context)
     except Exception:  # A request's edge: whatever ails it, it isn't ready.
         log.warning("not ready", part=name, exc_info=True)
         return "unavailable"

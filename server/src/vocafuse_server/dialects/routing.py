@@ -1,7 +1,7 @@
 """Routes that know their caller before they read anything else."""
 
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Annotated, Any, ClassVar
 from urllib.parse import unquote_to_bytes
 
@@ -32,9 +32,11 @@ class AuthenticatedRoute(APIRoute):
 
     Attributes:
         pair_as_token: Whether `<api_key>:<api_secret>` does as a bearer token.
+        adds_data: Whether what has a body is refused while the disk is nearly full.
     """
 
     pair_as_token: ClassVar[bool] = False
+    adds_data: ClassVar[bool] = True
 
     def max_body_bytes(self, settings: Settings) -> int:
         """How large a body this route takes."""
@@ -56,6 +58,8 @@ class AuthenticatedRoute(APIRoute):
             _check_query(request)
             if request.method in _WITHOUT_BODY:
                 return await handle(request)
+            if self.adds_data:
+                context.disks.check()
             return await handle(_limited(request, self.max_body_bytes(context.settings)))
 
         return authenticate_and_handle
@@ -76,6 +80,12 @@ class DirectRoute(AuthenticatedRoute):
             return response
 
         return call
+
+
+class TokenRoute(AuthenticatedRoute):
+    """Makes tokens, which are kept nowhere."""
+
+    adds_data = False
 
 
 class UploadRoute(AuthenticatedRoute):
@@ -125,6 +135,23 @@ def _limited(request: Request, max_bytes: int) -> Request:
         return message
 
     return Request(request.scope, receive)
+
+
+async def _room_for_note(request: Request) -> None:
+    await app_context(request).backlog.check(caller_of(request).tenant_id)
+
+
+# Refuses a tenant too many of whose notes wait for their transcription.
+RoomForNote = Depends(_room_for_note)
+
+
+async def _upload_place(request: Request) -> AsyncGenerator[None]:
+    with app_context(request).upload_places.taken(caller_of(request).tenant_id):
+        yield
+
+
+# Holds one of the places of uploads until the route has ended.
+UploadPlace = Depends(_upload_place, scope="function")
 
 
 def caller_with(scope: Scope | None = None) -> Any:

@@ -48,6 +48,16 @@ async def stored_audio_bytes(session: AsyncSession) -> int:
     return await session.scalar(select(func.coalesce(func.sum(Note.file_size_bytes), 0))) or 0
 
 
+async def count_processing(session: AsyncSession, tenant_id: TenantId, *, limit: int) -> int:
+    """How many notes of a tenant wait for their transcription; counted no further than `limit`."""
+    waiting = (
+        select(literal(1))
+        .where(Note.tenant_id == tenant_id, Note.status == NoteStatus.PROCESSING, Note.deleted_at.is_(None))
+        .limit(limit)
+    )
+    return await session.scalar(select(func.count()).select_from(waiting.subquery())) or 0
+
+
 async def lock_created_note(session: AsyncSession, note_id: NoteId) -> Note | None:
     """A note still waiting for its audio, locked against another upload's end; None if there is none."""
     return await session.scalar(

@@ -164,8 +164,8 @@ async def note_audio(
     await count_note(session, note.tenant_id, created_at=note.created_at, size_bytes=audio.size_bytes)
 
 
-async def awaiting_audio(session: AsyncSession, note_id: NoteId) -> None:
-    """Raises unless the note is there and still waits for its audio.
+async def awaiting_audio(session: AsyncSession, note_id: NoteId) -> TenantId:
+    """Whose the note is; raises unless it is there and still waits for its audio.
 
     Raises:
         AudioAlreadyUploaded, NoteNotFound: It doesn't; asked before the bytes are taken in.
@@ -175,6 +175,7 @@ async def awaiting_audio(session: AsyncSession, note_id: NoteId) -> None:
         raise NoteNotFound
     if note.status is not NoteStatus.CREATED:
         raise AudioAlreadyUploaded
+    return note.tenant_id
 
 
 async def get_note(session: AsyncSession, owner: Owner, note_id: NoteId | None) -> Note:

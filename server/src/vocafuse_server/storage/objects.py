@@ -4,20 +4,24 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, from_url
 
+from vocafuse_server.core.data_dir import AUDIO_FOLDER
 from vocafuse_server.core.errors import StartupError
 from vocafuse_server.core.settings import Settings
 
 CHUNK_BYTES = 256 * 1024
+# How much of an upload is in memory. The parts that buckets take have at least 5 MiB.
+_LOCAL_PART_BYTES, _BUCKET_PART_BYTES = 1 << 20, 5 << 20
+_PARTS_AT_A_TIME = 2
+_TIMEOUT_S = 60.0
+_RETRIED = timedelta(seconds=60)
 _LISTED_AT_ONCE = 1000
-# Where in the data directory the objects are, if no other store is set: each a file named by its key.
-AUDIO_FOLDER = "audio"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +39,20 @@ class Objects:
         store: Where the objects are kept.
         bucket: What the API calls the place, in `s3_bucket`.
         folder: Where the files are, if the store is a folder.
+        timeout_s: How long a call may take, but for one that stores a stream.
     """
 
-    def __init__(self, store: obstore.store.ObjectStore, *, bucket: str, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        store: obstore.store.ObjectStore,
+        *,
+        bucket: str,
+        folder: Path | None = None,
+        timeout_s: float = _TIMEOUT_S,
+    ) -> None:
         self._store = store
+        self._timeout_s = timeout_s
+        self._part_bytes = _LOCAL_PART_BYTES if isinstance(store, LocalStore) else _BUCKET_PART_BYTES
         self.bucket = bucket
         self._folder = folder
 
@@ -47,7 +61,9 @@ class Objects:
 
         Whatever `chunks` raises is raised, and nothing is kept.
         """
-        await obstore.put_async(self._store, key, chunks)
+        await obstore.put_async(
+            self._store, key, chunks, chunk_size=self._part_bytes, max_concurrency=_PARTS_AT_A_TIME
+        )
         if self._folder is not None:
             await asyncio.to_thread(_flush, self._folder / key)
 
@@ -57,8 +73,9 @@ class Objects:
         Raises:
             FileNotFoundError: There is no such object.
         """
-        result = await obstore.get_async(self._store, key)
-        return bytes(await result.bytes_async())
+        async with asyncio.timeout(self._timeout_s):
+            result = await obstore.get_async(self._store, key)
+            return bytes(await result.bytes_async())
 
     async def open(self, key: str, *, start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes of an object from `start` to before `end`, in chunks.
@@ -66,12 +83,14 @@ class Objects:
         Raises:
             FileNotFoundError: There is no such object.
         """
-        result = await obstore.get_async(self._store, key, options={"range": (start, end)})
+        async with asyncio.timeout(self._timeout_s):
+            result = await obstore.get_async(self._store, key, options={"range": (start, end)})
         return (bytes(chunk) async for chunk in result.stream(min_chunk_size=CHUNK_BYTES))
 
     async def rename(self, source: str, target: str) -> None:
         """Give an object another key, replacing what was there."""
-        await obstore.rename_async(self._store, source, target)
+        async with asyncio.timeout(self._timeout_s):
+            await obstore.rename_async(self._store, source, target)
         if self._folder is not None:
             place = (self._folder / target).parent
             await asyncio.to_thread(_flush, place, place.parent)
@@ -82,12 +101,14 @@ class Objects:
         Raises:
             FileNotFoundError: There is no such object.
         """
-        await obstore.copy_async(self._store, source, target)
+        async with asyncio.timeout(self._timeout_s):
+            await obstore.copy_async(self._store, source, target)
 
     async def delete(self, key: str) -> None:
         """Remove an object; one that isn't there is no error."""
         try:
-            await obstore.delete_async(self._store, key)
+            async with asyncio.timeout(self._timeout_s):
+                await obstore.delete_async(self._store, key)
         except FileNotFoundError:
             return
 
@@ -116,8 +137,11 @@ class Objects:
             return
 
 
-def open_objects(settings: Settings) -> Objects:
+def open_objects(settings: Settings, *, timeout_s: float = _TIMEOUT_S) -> Objects:
     """The store that the settings name.
+
+    Args:
+        timeout_s: How long a call may take, with all tries.
 
     Raises:
         StartupError: It can't be opened.
@@ -126,7 +150,9 @@ def open_objects(settings: Settings) -> Objects:
         if settings.storage_url is None:
             folder = settings.data_dir / AUDIO_FOLDER
             return Objects(_local(folder), bucket="local", folder=folder)
-        return Objects(from_url(settings.storage_url), bucket=settings.storage_url)
+        # Its client's own limits, 5 s to connect and 30 s for a try, hold besides.
+        store = from_url(settings.storage_url, retry_config={"max_retries": 3, "retry_timeout": _RETRIED})
+        return Objects(store, bucket=settings.storage_url, timeout_s=timeout_s)
     except (BaseError, OSError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise StartupError(f"VOCAFUSE_STORAGE_URL: the object store can't be opened ({reason})") from error

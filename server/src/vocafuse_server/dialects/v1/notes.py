@@ -11,6 +11,8 @@ from vocafuse_server.dialects.routing import (
     AuthenticatedRoute,
     DirectRoute,
     NoteWriter,
+    RoomForNote,
+    UploadPlace,
     UploadRoute,
     caller_of,
 )
@@ -59,6 +61,7 @@ def notes_router(words: Vocabulary) -> APIRouter:
         status_code=201,
         response_model=NoteDetail,
         responses={**replayable(201), **errors(401, 403, 409, 413)},
+        dependencies=[RoomForNote, UploadPlace],
         openapi_extra=UPLOAD_FORM,
     )
     router.add_api_route(
@@ -74,6 +77,7 @@ def notes_router(words: Vocabulary) -> APIRouter:
         status_code=202,
         response_model=NoteDetail,
         responses={**replayable(202), **errors(401, 403, 404, 409, 413)},
+        dependencies=[RoomForNote],
     )
     router.add_api_route(
         "/{note_id}/audio",

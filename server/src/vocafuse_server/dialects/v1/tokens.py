@@ -8,12 +8,12 @@ from vocafuse_server.accounts.scopes import TOKEN_SCOPES, parse_token_scopes
 from vocafuse_server.accounts.service import issue_token
 from vocafuse_server.core.errors import InvalidField, MissingField
 from vocafuse_server.dialects.context import Context
-from vocafuse_server.dialects.routing import AnyCaller, AuthenticatedRoute
+from vocafuse_server.dialects.routing import AnyCaller, TokenRoute
 from vocafuse_server.dialects.v1.responses import errors
 from vocafuse_server.dialects.v1.schemas import TokenData, TokenRequest, TokenResponse
 
 DEFAULT_EXPIRES_IN = 3600
-router = APIRouter(route_class=AuthenticatedRoute, tags=["tokens"])
+router = APIRouter(route_class=TokenRoute, tags=["tokens"])
 
 
 @router.post("/v1/token", responses=errors(401, 403, 413))

@@ -13,7 +13,7 @@ from vocafuse_server.core.ids import NoteId
 from vocafuse_server.dialects.context import AppContext, Context, Session
 from vocafuse_server.dialects.idempotency import OncePerKey, replayable
 from vocafuse_server.dialects.ids import parse_note_id
-from vocafuse_server.dialects.routing import AuthenticatedRoute, NoteWriter
+from vocafuse_server.dialects.routing import AuthenticatedRoute, NoteWriter, RoomForNote
 from vocafuse_server.dialects.upload_details import extension_of, public_base, upload_source
 from vocafuse_server.dialects.v1.responses import errors
 from vocafuse_server.dialects.v1.schemas import UploadRequest, UploadResponse
@@ -35,6 +35,7 @@ signed_router = APIRouter(tags=["uploads"])
     status_code=201,
     response_model=UploadResponse,
     responses={**replayable(201), **errors(401, 403, 409, 413)},
+    dependencies=[RoomForNote],
 )
 async def create_upload(
     body: UploadRequest,
@@ -90,20 +91,27 @@ async def put_audio(
 ) -> Response:
     """Take in the bytes of a recording; its transcription starts when they have arrived whole."""
     known_id = _check_signature(context, note_id, expires=expires, signature=signature)
+    context.disks.check()
     async with context.database.transaction() as session:
-        await service.awaiting_audio(session, known_id)
+        tenant_id = await service.awaiting_audio(session, known_id)
+    await context.backlog.check(tenant_id)
     limit = _max_bytes(request, context)
     try:
-        async with (
-            received_audio(context.objects, request.stream(), max_bytes=limit) as audio,
-            context.database.transaction() as session,
-        ):
-            await service.finish_upload(
-                session, context.objects, context.queue, note_id=known_id, audio=audio, now=context.clock()
-            )
+        with context.upload_places.taken(tenant_id):
+            await _take_in(request, context, known_id, max_bytes=limit)
     except ClientDisconnect as error:
         raise UploadInterrupted from error
     return Response(status_code=200)
+
+
+async def _take_in(request: Request, context: AppContext, note_id: NoteId, *, max_bytes: int) -> None:
+    async with (
+        received_audio(context.objects, request.stream(), max_bytes=max_bytes) as audio,
+        context.database.transaction() as session,
+    ):
+        await service.finish_upload(
+            session, context.objects, context.queue, note_id=note_id, audio=audio, now=context.clock()
+        )
 
 
 def _new_note(body: UploadRequest, request: Request, caller: Caller) -> service.NewNote:

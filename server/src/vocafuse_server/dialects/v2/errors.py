@@ -15,6 +15,7 @@ _TITLES = {
     403: "Forbidden",
     404: "Not found",
     405: "Method not allowed",
+    408: "Invalid request",
     409: "Conflict",
     413: "Payload too large",
     429: "Rate limit exceeded",

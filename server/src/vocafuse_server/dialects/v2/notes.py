@@ -9,7 +9,7 @@ from vocafuse_server.core.errors import InvalidRequest
 from vocafuse_server.dialects.context import Context, ReadingSession, Session
 from vocafuse_server.dialects.idempotency import OncePerKey, replayable
 from vocafuse_server.dialects.ids import parse_note_id
-from vocafuse_server.dialects.routing import AuthenticatedRoute, NoteReader, NoteWriter
+from vocafuse_server.dialects.routing import AuthenticatedRoute, NoteReader, NoteWriter, RoomForNote
 from vocafuse_server.dialects.upload_details import PublicBase, extension_of, upload_source
 from vocafuse_server.dialects.v2.errors import PATH
 from vocafuse_server.dialects.v2.fields import parse_workspace_id
@@ -114,7 +114,12 @@ async def delete_voice_note(
     return MessageAnswer(message="Voice note deleted")
 
 
-@router.post("/{note_id}/transcribe", response_model=QueuedAnswer, responses=errors(401, 403, 404, 409, 413))
+@router.post(
+    "/{note_id}/transcribe",
+    response_model=QueuedAnswer,
+    responses=errors(401, 403, 404, 409, 413),
+    dependencies=[RoomForNote],
+)
 async def transcribe_voice_note(
     note_id: str, session: Session, context: Context, caller: NoteWriter
 ) -> QueuedAnswer:
