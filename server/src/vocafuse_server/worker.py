@@ -23,6 +23,7 @@ from vocafuse_server.jobs.tasks import JobContexts, register_tasks
 from vocafuse_server.metrics_server import serving_metrics
 from vocafuse_server.notes.fetching import FetchingContext
 from vocafuse_server.notes.transcribing import TranscribingContext
+from vocafuse_server.storage.disk import disks_of
 from vocafuse_server.storage.fetching import UrlFetcher
 from vocafuse_server.storage.objects import open_objects
 from vocafuse_server.storage.outbound import AddressGuard, GuardedClient
@@ -116,7 +117,9 @@ async def _contexts(settings: Settings, database_url: str) -> AsyncGenerator[Job
         )
         yield JobContexts(
             transcribing=transcribing,
-            fetching=FetchingContext(transcribing, fetcher, max_bytes=settings.max_upload_bytes),
+            fetching=FetchingContext(
+                transcribing, fetcher, max_bytes=settings.max_upload_bytes, disks=disks_of(settings)
+            ),
             delivery=DeliveryContext(
                 database,
                 queue,

@@ -204,7 +204,7 @@ async def test_a_request_that_dies_in_the_middle_does_not_use_its_key_up(
     api: Api, account: Account, database: Database
 ) -> None:
     async with database.transaction() as session:  # stops the request once it has claimed its key
-        await session.execute(text("LOCK TABLE notes IN ACCESS EXCLUSIVE MODE"))
+        await session.execute(text("LOCK TABLE notes IN EXCLUSIVE MODE"))
         dying = asyncio.create_task(announce(api, account.headers, "a"))
         process = await process_waiting_in(database, "INSERT INTO notes")
         await session.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": process})

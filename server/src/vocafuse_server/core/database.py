@@ -113,12 +113,13 @@ def _try_idle_connections(engine: AsyncEngine, *, trusted_s: float) -> None:
 
 def _limit_statements(engine: AsyncEngine, *, statement_s: float) -> None:
     def connected(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        connection.autocommit = True
         cursor = connection.cursor()
         cursor.execute(f"SET statement_timeout = {round(statement_s * 1000)}")
         # Whoever does nothing in a transaction for so long holds its locks for no good.
         cursor.execute(f"SET idle_in_transaction_session_timeout = {round(2 * statement_s * 1000)}")
         cursor.close()
-        connection.commit()
+        connection.autocommit = False
 
     event.listen(engine.sync_engine, "connect", connected)
 

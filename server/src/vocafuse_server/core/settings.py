@@ -65,7 +65,8 @@ class Settings(BaseSettings):
     slow_client_bytes_per_second: int = Field(
         default=1024,
         ge=1,
-        description="Slowest upload that may go on: a client is cut off once it is that many seconds behind.",
+        description="Slowest upload that may go on: a client that falls behind it by the time above is cut"
+        " off.",
     )
     uploads_in_flight: int = Field(
         default=128,

@@ -1,6 +1,7 @@
 """The audio of a note that names a URL: fetched into the store once its transcription is asked for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from vocafuse_server.core.errors import PayloadTooLarge, UnsupportedAudioError
 from vocafuse_server.core.ids import NoteId
@@ -8,6 +9,7 @@ from vocafuse_server.core.logging import get_logger
 from vocafuse_server.notes import service
 from vocafuse_server.notes.intake import ArrivedAudio, received_audio
 from vocafuse_server.notes.transcribing import TranscribingContext, fail_note, find_waiting
+from vocafuse_server.storage.disk import DiskFull, Disks
 from vocafuse_server.storage.fetching import FetchInterrupted, FetchRefused, UrlFetcher
 
 log = get_logger(__name__)
@@ -22,6 +24,7 @@ class FetchingContext:
     transcribing: TranscribingContext
     fetcher: UrlFetcher
     max_bytes: int
+    disks: Disks = field(default_factory=partial(Disks, (), reserve_bytes=0))
 
 
 async def fetch_note(context: FetchingContext, note_id: NoteId, *, run: int, is_last_try: bool) -> None:
@@ -31,19 +34,20 @@ async def fetch_note(context: FetchingContext, note_id: NoteId, *, run: int, is_
     this run, so that a job may run twice.
 
     Raises:
-        FetchInterrupted: It may work another time; not on the last try.
+        FetchInterrupted, DiskFull: It may work another time; not on the last try.
         OSError: The store failed.
     """
     note = await find_waiting(context.transcribing, note_id, run)
     if note is None or note.source_url is None or note.file_size_bytes is not None:
         return
     try:
+        context.disks.check()
         async with (
             context.fetcher.fetched(note.source_url) as chunks,
             received_audio(context.transcribing.objects, chunks, max_bytes=context.max_bytes) as audio,
         ):
             await _take_in(context.transcribing, note_id, audio)
-    except FetchInterrupted as error:
+    except (FetchInterrupted, DiskFull) as error:
         if not is_last_try:
             raise
         await _give_up(context, note_id, run, FETCH_FAILED, f"The audio could not be fetched. {error}")
