@@ -32,6 +32,7 @@ from vocafuse_server.dialects.examples import declare_examples
 from vocafuse_server.dialects.figures import DatabaseReader
 from vocafuse_server.dialects.idempotency import REPLAYED_HEADER, replay
 from vocafuse_server.dialects.rate_limit_headers import RATE_LIMIT_HEADERS, UNLIMITED, RateLimitHeaders
+from vocafuse_server.dialects.recorder import recorder_router
 from vocafuse_server.dialects.request_log import CrashAnswer, RequestLog
 from vocafuse_server.dialects.responses import declare_headers, drop_null
 from vocafuse_server.dialects.security_headers import SecurityHeaders
@@ -144,6 +145,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         app.include_router(router)
     app.include_router(voice_notes.router)
     app.include_router(documentation.docs_router())
+    app.include_router(recorder_router())
     for kind in (ApiError, HTTPException, RequestValidationError, ClientDisconnect):
         app.add_exception_handler(kind, _render)
     app.add_exception_handler(AnsweredBefore, _replay)

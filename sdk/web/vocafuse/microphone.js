@@ -1,0 +1,105 @@
+import { microphoneError, VocaFuseError } from "./errors.js";
+
+// What browsers write, best first: Chromium and Firefox, older Firefox, older Safari.
+const TYPES = ["audio/webm;codecs=opus", "audio/ogg;codecs=opus", "audio/mp4;codecs=mp4a.40.2", "audio/mp4", "audio/webm"];
+const BITS_PER_SECOND = 64_000;
+const CHUNK_MS = 1000; // This much is lost when the page dies.
+const QUIETEST_DB = -60;
+
+/** @param {(type: string) => boolean} [isSupported] */
+export function bestType(isSupported = (type) => MediaRecorder.isTypeSupported(type)) {
+  return TYPES.find((type) => isSupported(type));
+}
+
+/** Loudness as a meter shows it, 0 to 1. @param {Float32Array} samples */
+export function levelOf(samples) {
+  const power = samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length;
+  const level = 1 - (10 * Math.log10(power)) / QUIETEST_DB;
+  return Math.min(1, Math.max(0, level));
+}
+
+/** Why this page can't record, or null. @returns {VocaFuseError | null} */
+export function obstacle() {
+  if (globalThis.isSecureContext === false) return new VocaFuseError("insecure_context");
+  const canRecord = navigator.mediaDevices && "MediaRecorder" in globalThis && bestType();
+  return canRecord ? null : new VocaFuseError("unsupported_browser");
+}
+
+/** Asks the user. @param {string} [deviceId] */
+export async function openMicrophone(deviceId) {
+  const hindrance = obstacle();
+  if (hindrance) throw hindrance;
+  const audio = { deviceId, channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+  const stream = await navigator.mediaDevices.getUserMedia({ audio }).catch((error) => {
+    throw microphoneError(error);
+  });
+  try {
+    return new Microphone(stream);
+  } catch (error) {
+    switchOff(stream);
+    throw microphoneError(error);
+  }
+}
+
+/** @param {MediaStream} stream */
+function switchOff(stream) {
+  for (const track of stream.getTracks()) track.stop();
+}
+
+/** A microphone that is switched on. */
+export class Microphone {
+  #stream;
+  #recorder;
+  #context = new AudioContext();
+  #analyser = this.#context.createAnalyser();
+  #samples = new Float32Array(this.#analyser.fftSize);
+
+  /** @param {MediaStream} stream */
+  constructor(stream) {
+    this.#stream = stream;
+    this.#context.createMediaStreamSource(stream).connect(this.#analyser);
+    void this.#context.resume();
+    this.#recorder = new MediaRecorder(stream, { mimeType: bestType(), audioBitsPerSecond: BITS_PER_SECOND });
+  }
+
+  get mimeType() {
+    return this.#recorder.mimeType;
+  }
+
+  get level() {
+    this.#analyser.getFloatTimeDomainData(this.#samples);
+    return levelOf(this.#samples);
+  }
+
+  /**
+   * @param {(chunk: Blob) => void} onChunk
+   * @param {() => void} onEnd When it ends by itself: unplugged, or no longer allowed.
+   */
+  record(onChunk, onEnd) {
+    this.#recorder.ondataavailable = ({ data }) => data.size && onChunk(data);
+    this.#recorder.onstop = onEnd;
+    this.#recorder.start(CHUNK_MS);
+  }
+
+  pause() {
+    this.#recorder.pause();
+  }
+
+  resume() {
+    this.#recorder.resume();
+  }
+
+  /** Ends the recording, after its last chunk, and switches the microphone off. @returns {Promise<void>} */
+  close() {
+    return new Promise((resolve) => {
+      const done = () => {
+        switchOff(this.#stream);
+        if (this.#context.state !== "closed") void this.#context.close();
+        resolve();
+      };
+      this.#recorder.onstop = done;
+      if (this.#recorder.state === "inactive") done();
+      else this.#recorder.stop();
+    });
+  }
+}
