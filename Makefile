@@ -3,7 +3,8 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help up test check lint types audit unit integration conformance e2e chaos fuzz bench openapi compatibility lock clean
+.PHONY: help up test check lint types audit unit web integration conformance e2e browser chromium \
+  chaos fuzz bench openapi compatibility lock clean
 
 help: ## Show this help
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -13,8 +14,9 @@ up: .venv/.run-installed ## Run the server on this machine until Ctrl-C
 
 test: check audit ## Run every check and every test
 	$(BIN)/pytest -n 2 --dist loadgroup server/tests/integration server/tests/conformance server/tests/e2e
+	@$(MAKE) --no-print-directory browser
 
-check: lint types unit ## The quick part: style, types, import rules, unit tests
+check: lint types web unit ## The quick part: style, types, import rules, unit tests
 
 lint: .venv/.dev-installed ## Style and import rules
 	$(BIN)/ruff check .
@@ -27,6 +29,10 @@ types: .venv/.dev-installed ## Strict type check
 audit: .venv/.dev-installed ## Known vulnerabilities of the pinned packages, where their list can be reached
 	$(BIN)/python requirements/audit.py
 
+web: node_modules/.installed ## Types and unit tests of the browser's part
+	$(NODE_PATH) node_modules/.bin/tsc -p sdk/web
+	$(NODE_PATH) node --test sdk/web/tests/*.test.js
+
 unit: .venv/.dev-installed ## Unit tests
 	$(BIN)/pytest -n 2 server/tests/unit sdk/python/tests bench/tests
 
@@ -38,6 +44,9 @@ conformance: .venv/.dev-installed ## One test for each promise of the API's docu
 
 e2e: .venv/.dev-installed ## Tests of the running server with the real model
 	$(BIN)/pytest server/tests/e2e
+
+browser: .venv/.dev-installed node_modules/.installed chromium ## Tests in a real browser, with a real voice
+	$(BIN)/pytest server/tests/browser
 
 chaos: .venv/.dev-installed ## Kill processes under load and check the books (10 minutes; CHAOS=notes,kills,seed)
 	VOCAFUSE_TEST_CHAOS=$${CHAOS:-500,20,1} $(BIN)/pytest server/tests/e2e/test_chaos.py
@@ -59,12 +68,12 @@ compatibility: .venv/.dev-installed ## Write docs/compatibility.md from the conf
 
 lock: .venv/.dev-installed ## Pin requirements/*.in again
 	$(PYTHON) -m pip install --quiet --target .venv/lock uv
-	for name in run dev; do PYTHONPATH=.venv/lock $(PYTHON) -m uv pip compile --quiet --universal \
+	for name in run dev node; do PYTHONPATH=.venv/lock $(PYTHON) -m uv pip compile --quiet --universal \
 	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  requirements/$$name.in -o requirements/$$name.txt; done
 
 clean: ## Remove what the build made (not your data)
-	rm -rf .venv .pytest_cache .ruff_cache build
+	rm -rf .venv node_modules .pytest_cache .ruff_cache build
 
 # Some systems split venv's own pip off into a package; the machine's pip then does its work.
 .venv/bin/python:
@@ -85,3 +94,20 @@ clean: ## Remove what the build made (not your data)
 	@echo "Installing the test tools"
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements/dev.txt
 	@touch $@
+
+# The machine's Node.js where there is one; else it comes into .venv.
+NODE_PATH := PATH="$$PATH:$(CURDIR)/$(BIN)"
+
+node_modules/.installed: package.json package-lock.json | .venv/bin/python
+	@command -v npm >/dev/null || { echo "Installing Node.js into .venv" && $(BIN)/python -m pip install \
+	  --disable-pip-version-check --quiet --require-hashes -r requirements/node.txt; }
+	@echo "Installing the checks of the browser's part"
+	@$(NODE_PATH) npm ci --silent
+	@touch $@
+
+chromium:
+	@command -v chromium >/dev/null && exit 0; \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing Debian's package chromium, for the tests in a real browser"; \
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	  else echo "The tests in a real browser need chromium: sudo apt-get install chromium" >&2; exit 1; fi

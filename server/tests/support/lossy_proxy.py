@@ -50,7 +50,7 @@ def lossy_proxy(origin: str) -> Generator[LossyProxy]:
         def log_message(self, format: str, *args: object) -> None:
             """Quiet."""
 
-    for method in ("GET", "POST", "PUT", "DELETE"):
+    for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS"):
         setattr(Handler, f"do_{method}", Handler.pass_on)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
         found = LossyProxy(f"http://127.0.0.1:{http.server_port}")
