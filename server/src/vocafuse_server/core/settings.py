@@ -1,37 +1,32 @@
 """The settings: one frozen object, the only reader of the environment."""
 
-import json
 import os
-import re
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from vocafuse_server.core.errors import StartupError
-from vocafuse_server.core.token_issuers import TokenIssuer
+from vocafuse_server.core.setting_types import (
+    AnyCase,
+    BaseUrl,
+    ComputeType,
+    Folder,
+    Issuers,
+    Key,
+    Keys,
+    Networks,
+    Numbers,
+    Origins,
+    PostgresUrl,
+    RedisUrl,
+    SentKey,
+)
 
 MIB = 1024 * 1024
-MIN_KEY_LENGTH = 32
-_ORIGIN = re.compile(r"https?://(?:[0-9a-z._-]+|\[[0-9a-f:.]+\])(?::[0-9]+)?")
 # Attempts at about these times after the one before; the published retry schedule.
 WEBHOOK_RETRY_DELAYS_S = (5.0, 30.0, 120.0, 600.0, 1800.0, 7200.0, 21600.0, 43200.0)
-
-Network = IPv4Network | IPv6Network
-ComputeType = Literal[
-    "auto",
-    "int8",
-    "int8_float32",
-    "int8_float16",
-    "int8_bfloat16",
-    "int16",
-    "float16",
-    "bfloat16",
-    "float32",
-]
 
 
 def default_data_dir() -> Path:
@@ -46,7 +41,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="VOCAFUSE_", frozen=True, env_ignore_empty=True)
 
-    data_dir: Path = Field(
+    data_dir: Folder = Field(
         default_factory=default_data_dir,
         description="Where the embedded database, the audio files, the model and the keys are kept.",
     )
@@ -90,7 +85,7 @@ class Settings(BaseSettings):
         description="Base of the URLs handed to clients, e.g. `https://notes.example.com`."
         " Unset: taken from each request.",
     )
-    database_url: SecretStr | None = Field(
+    database_url: PostgresUrl | None = Field(
         default=None, description="Postgres 15 or later. Unset: an embedded Postgres in the data directory."
     )
     database_pool_size: int = Field(
@@ -105,10 +100,10 @@ class Settings(BaseSettings):
         description="Whisper model: `base`, `tiny.en`, `small`, a CTranslate2 directory, or a hub name"
         " ([models](models.md)).",
     )
-    model_device: Literal["auto", "cpu", "cuda"] = Field(
+    model_device: Annotated[Literal["auto", "cpu", "cuda"], AnyCase] = Field(
         default="auto", description="What the model runs on; `auto`: an NVIDIA GPU if there is one."
     )
-    model_compute_type: ComputeType = Field(
+    model_compute_type: Annotated[ComputeType, AnyCase] = Field(
         default="auto",
         description="How the model's numbers are kept, as CTranslate2 names it; `auto`: `int8` on a CPU,"
         " `float16` on a GPU.",
@@ -126,16 +121,16 @@ class Settings(BaseSettings):
         le=256,
         description="Threads of each such call. Unset: the processors are shared out.",
     )
-    engine: Literal["local", "openai"] = Field(
+    engine: Annotated[Literal["local", "openai"], AnyCase] = Field(
         default="local",
         description="What transcribes: `local`, on this machine, or `openai`, a server with OpenAI's API.",
     )
-    openai_base_url: str = Field(
+    openai_base_url: BaseUrl = Field(
         default="https://api.openai.com/v1",
         description="Where the engine `openai` sends the audio: OpenAI, or any server with its"
         " `/audio/transcriptions`.",
     )
-    openai_api_key: SecretStr | None = Field(
+    openai_api_key: SentKey | None = Field(
         default=None,
         description="Key for that server. Unset: none is sent, which self-hosted ones often allow.",
     )
@@ -159,30 +154,30 @@ class Settings(BaseSettings):
     bootstrap_secret: SecretStr | None = Field(
         default=None, max_length=200, description="API secret of the first tenant. Unset: generated."
     )
-    signing_key: SecretStr | None = Field(
+    signing_key: Key | None = Field(
         default=None,
         description="Signs tokens and upload URLs; the same on every process of a fleet."
         " Unset: generated into the data directory.",
     )
-    old_signing_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+    old_signing_keys: Keys = Field(
         default=(),
         description="Comma-separated keys whose tokens and upload URLs are accepted besides"
         " ([replacing keys](authentication.md#replacing-keys)).",
     )
-    encryption_key: SecretStr | None = Field(
+    encryption_key: Key | None = Field(
         default=None,
         description="Seals the secrets of webhooks in the database; the same on every process of a fleet."
         " Unset: generated into the data directory.",
     )
-    old_encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+    old_encryption_keys: Keys = Field(
         default=(), description="Comma-separated keys with which sealed secrets are opened besides."
     )
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+    cors_origins: Origins = Field(
         default=("*",),
         description="Comma-separated origins whose pages may call the API from a browser, e.g."
         " `https://app.example.com`; `*`: all.",
     )
-    token_issuers: Annotated[tuple[TokenIssuer, ...], NoDecode] = Field(
+    token_issuers: Issuers = Field(
         default=(),
         description="Others whose tokens are accepted, as JSON ([authentication](authentication.md)).",
     )
@@ -204,7 +199,7 @@ class Settings(BaseSettings):
         description="Refusals per minute that an address gets without valid credentials before they become"
         " 429s; twice as many at once.",
     )
-    rate_limit_store_url: SecretStr | None = Field(
+    rate_limit_store_url: RedisUrl | None = Field(
         default=None,
         description="Redis or Valkey that counts for all API processes, e.g. `redis://host:6379/0`."
         " Unset: each process counts by itself.",
@@ -212,7 +207,7 @@ class Settings(BaseSettings):
     upload_url_seconds: int = Field(
         default=900, ge=1, description="How long a signed upload URL is good, in seconds."
     )
-    allow_private_networks: Annotated[tuple[Network, ...], NoDecode] = Field(
+    allow_private_networks: Networks = Field(
         default=(),
         description="Comma-separated private networks that webhooks and the fetching of audio URLs may reach,"
         " e.g. `127.0.0.0/8`.",
@@ -220,7 +215,7 @@ class Settings(BaseSettings):
     webhook_timeout_seconds: float = Field(
         default=10, gt=0, description="How long a webhook's receiver has to answer."
     )
-    webhook_retry_seconds: Annotated[tuple[float, ...], NoDecode] = Field(
+    webhook_retry_seconds: Numbers = Field(
         default=WEBHOOK_RETRY_DELAYS_S,
         description="Comma-separated delays between the attempts at one delivery.",
     )
@@ -270,112 +265,12 @@ class Settings(BaseSettings):
         description="How long a voice note that was deleted through v2 is kept, in days; then it is removed"
         " for good. Unset: kept.",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], AnyCase] = Field(
         default="info", description="Least severe log line written."
     )
-    log_format: Literal["auto", "text", "json"] = Field(
+    log_format: Annotated[Literal["auto", "text", "json"], AnyCase] = Field(
         default="auto", description="`json` for machines, `text` for people; `auto`: text on a terminal."
     )
-
-    @field_validator("allow_private_networks", mode="before")
-    @classmethod
-    def _split_networks(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(ip_network(part.strip(), strict=False) for part in value.split(",") if part.strip())
-        return value
-
-    @field_validator("webhook_retry_seconds", mode="before")
-    @classmethod
-    def _split_delays(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(float(part) for part in value.split(",") if part.strip())
-        return value
-
-    @field_validator("token_issuers", mode="before")
-    @classmethod
-    def _parse_issuers(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
-            raise ValueError(
-                'must be JSON like [{"issuer": "...", "audience": "...", "jwks_url": "..."}]'
-            ) from None
-
-    @field_validator("token_issuers")
-    @classmethod
-    def _are_different(cls, value: tuple[TokenIssuer, ...]) -> tuple[TokenIssuer, ...]:
-        if len({one.issuer for one in value}) < len(value):
-            raise ValueError("must name each issuer once")
-        return value
-
-    @field_validator("database_url")
-    @classmethod
-    def _is_postgres_url(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not value.get_secret_value().startswith(("postgres://", "postgresql")):
-            raise ValueError("must be a URL like postgresql://user:password@host:5432/database")
-        return value
-
-    @field_validator("rate_limit_store_url")
-    @classmethod
-    def _is_store_url(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            parts = urlsplit(value.get_secret_value())
-            if parts.scheme not in {"redis", "rediss", "valkey", "valkeys"} or not parts.hostname:
-                raise ValueError("must be a URL like redis://:password@host:6379/0")
-        return value
-
-    @field_validator("openai_base_url")
-    @classmethod
-    def _is_base_url(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
-            raise ValueError("must be a URL like https://api.openai.com/v1")
-        if parts.username is not None or parts.query or parts.fragment or not _fits_a_header(value):
-            raise ValueError("must have no user name, query, fragment, space or character outside ASCII")
-        return value.rstrip("/")
-
-    @field_validator("openai_api_key")
-    @classmethod
-    def _is_sendable(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not _fits_a_header(value.get_secret_value()):
-            raise ValueError("must hold printable ASCII characters only, without spaces")
-        return value
-
-    @field_validator("old_signing_keys", "old_encryption_keys", "cors_origins", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
-
-    @field_validator("cors_origins")
-    @classmethod
-    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(one == "*" or _ORIGIN.fullmatch(one) for one in value):
-            raise ValueError("must be origins like https://app.example.com, without a path")
-        return value
-
-    @field_validator("signing_key", "encryption_key", "old_signing_keys", "old_encryption_keys")
-    @classmethod
-    def _are_long_enough(
-        cls, value: SecretStr | tuple[SecretStr, ...] | None
-    ) -> SecretStr | tuple[SecretStr, ...] | None:
-        given = value if isinstance(value, tuple) else (value,) if value else ()
-        if any(len(one.get_secret_value()) < MIN_KEY_LENGTH for one in given):
-            raise ValueError(f"must have at least {MIN_KEY_LENGTH} characters")
-        return value
-
-    @field_validator("log_level", "log_format", "engine", "model_device", "model_compute_type", mode="before")
-    @classmethod
-    def _in_any_case(cls, value: object) -> object:
-        return value.lower() if isinstance(value, str) else value
-
-    @field_validator("data_dir")
-    @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
 
     @model_validator(mode="after")
     def _whole_bootstrap_pair(self) -> "Settings":
@@ -390,11 +285,6 @@ class Settings(BaseSettings):
             return f"{self.public_url.rstrip('/')}/v1"
         host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/v1"
-
-
-def _fits_a_header(value: str) -> bool:
-    """Whether HTTP can carry it; its libraries quote what they can't send in their errors."""
-    return value.isascii() and value.isprintable() and " " not in value
 
 
 def load_settings() -> Settings:

@@ -17,7 +17,7 @@ from typing import cast
 
 import httpcore2
 
-from vocafuse_server.core.settings import Network
+from vocafuse_server.core.setting_types import Network
 from vocafuse_server.storage.urls import ForbiddenAddress, parse_url
 
 Address = IPv4Address | IPv6Address

@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Sequence
 
-from vocafuse_server.core.settings import Network
+from vocafuse_server.core.setting_types import Network
 from vocafuse_server.storage.fetching import USUAL_PORTS
 from vocafuse_server.storage.outbound import AddressGuard, UnresolvedHost, system_addresses
 from vocafuse_server.storage.urls import parse_url

@@ -6,7 +6,8 @@ import ctranslate2
 import pytest
 
 from vocafuse_server.core.cpus import usable_cpus
-from vocafuse_server.core.settings import ComputeType, Settings
+from vocafuse_server.core.setting_types import ComputeType
+from vocafuse_server.core.settings import Settings
 from vocafuse_server.transcription.engine import TranscriptionError
 from vocafuse_server.transcription.hardware import Hardware, choose_hardware, hardware_for
 
