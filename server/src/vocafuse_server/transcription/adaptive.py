@@ -84,7 +84,7 @@ class AdaptiveWhisper:
         self._min_context_s = min_context_s
         self._batcher = MicroBatcher[WindowRequest, WindowResult](
             partial(transcribe_batch, self._model),
-            key=lambda request: (request.context_s, request.temperature),
+            key=lambda request: (request.context_s, request.temperature, request.states is None),
             workers=workers,
             max_batch=lambda request: model.batch_size(request.context_s),
             max_waiting=MAX_WAITING,
@@ -159,12 +159,14 @@ class AdaptiveWhisper:
     ) -> _Placed:
         """Transcribe a window; again if the output looks wrong, until it doesn't or nothing is left."""
         request = self._request(audio, window, options, language)
-        result = await self._submit(request)
+        result, context_s = await self._submit(request), request.context_s
         for another in _other_ways(request):
             if result.sign is None:
                 break
-            result = repeated(result, await self._submit(replace(another, before=result.text)))
-        return window, result
+            known = result.states if another.context_s == context_s else None
+            again = await self._submit(replace(another, before=result.text, states=known))
+            result, context_s = repeated(result, again), another.context_s
+        return window, replace(result, states=None)
 
     def _request(
         self, audio: Samples, window: Window, options: TranscribeOptions, language: str | None

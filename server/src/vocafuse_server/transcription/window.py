@@ -38,6 +38,7 @@ class WindowRequest:
         words: Whether to time the words.
         context_s: How much audio the encoder is given, silence included.
         temperature: 0 decodes greedily.
+        states: What the encoder made of it in an earlier pass on the same context: shape (frames, d_model).
         before: The text that an earlier pass wrote: the same again is no mistake of the decoder.
         final: Nothing better will be tried: the words are timed whatever the output looks like.
     """
@@ -50,6 +51,7 @@ class WindowRequest:
     words: bool
     context_s: float
     temperature: float = 0.0
+    states: States | None = None
     before: str | None = None
     final: bool = False
 
@@ -63,12 +65,13 @@ class WindowRequest:
         return self.context_s < FULL_CONTEXT_S
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class WindowResult:
     """A window's transcription, with times from the window's beginning. Without speech it has no segments.
 
     Attributes:
         sign: Why the output looks wrong.
+        states: What the encoder made of the window, for another pass; None if none is needed.
         times: The window's share of what its batch took.
         passes: How often the window has been transcribed to get here.
     """
@@ -81,6 +84,7 @@ class WindowResult:
     duration_s: float
     times: StageTimes
     sign: Sign | None = None
+    states: States | None = None
     passes: int = 1
 
     @property
@@ -110,15 +114,12 @@ class _Decoded:
 
 
 def transcribe_batch(model: Model, requests: Sequence[WindowRequest]) -> list[WindowResult]:
-    """Transcribe windows together. All have the same context and temperature.
+    """Transcribe windows together. All have the same context and temperature, and all or none have states.
 
     Nothing of one window enters into another's result: only the arithmetic is shared.
     """
     first = requests[0]
-    features, features_s = timed(
-        lambda: np.stack([model.log_mel(request.audio, request.context_s) for request in requests])
-    )
-    states, encode_s = timed(lambda: model.encode(features))
+    states, features_s, encode_s = _encode(model, requests)
     outputs, generate_s = timed(
         lambda: model.decode(
             states, [request.language for request in requests], temperature=first.temperature
@@ -135,7 +136,22 @@ def transcribe_batch(model: Model, requests: Sequence[WindowRequest]) -> list[Wi
         generate_s=generate_s / size,
         align_s=align_s / size,
     )
-    return [_result(model, one, found, share) for one, found in zip(decoded, words, strict=True)]
+    return [
+        _result(model, one, found, share, states_of_one)
+        for one, found, states_of_one in zip(decoded, words, states, strict=True)
+    ]
+
+
+def _encode(model: Model, requests: Sequence[WindowRequest]) -> tuple[States, float, float]:
+    """The encoder's output, and the seconds that features and encoding took."""
+    known = [request.states for request in requests if request.states is not None]
+    if known:
+        return np.stack(known), 0.0, 0.0
+    features, features_s = timed(
+        lambda: np.stack([model.log_mel(request.audio, request.context_s) for request in requests])
+    )
+    states, encode_s = timed(lambda: model.encode(features))
+    return states, features_s, encode_s
 
 
 def _read(model: Model, request: WindowRequest, output: Output) -> _Decoded:
@@ -196,7 +212,9 @@ def _words(model: Model, one: _Decoded, times: TokenTimes) -> tuple[Word, ...]:
     return leave_pauses(time_words(words, times, bounds=bounds), one.request.pauses)
 
 
-def _result(model: Model, one: _Decoded, words: tuple[Word, ...], times: StageTimes) -> WindowResult:
+def _result(
+    model: Model, one: _Decoded, words: tuple[Word, ...], times: StageTimes, states: States
+) -> WindowResult:
     return WindowResult(
         segments=_segments(model, one.stretches, one.output),
         words=words,
@@ -206,6 +224,7 @@ def _result(model: Model, one: _Decoded, words: tuple[Word, ...], times: StageTi
         duration_s=one.request.duration_s,
         times=times,
         sign=one.sign,
+        states=None if one.sign is None else states,
     )
 
 

@@ -21,7 +21,8 @@ LOOP = " and I have to say that" * 12
 
 
 class ScriptedModel:
-    """Gives one output after another and remembers the context and the temperature of each."""
+    """Gives one output after another and remembers the context and the temperature of each, and what
+    it encoded."""
 
     context_step_s = 2.5
 
@@ -29,6 +30,7 @@ class ScriptedModel:
         self.vocabulary = vocabulary
         self.log_mel = LogMel(80)
         self.passes: list[tuple[float, float]] = []
+        self.encoded: list[float] = []
         self._outputs = iter(outputs)
         self._context_s = 0.0
 
@@ -38,6 +40,7 @@ class ScriptedModel:
 
     def encode(self, features: NDArray[np.float32]) -> States:
         self._context_s = features.shape[2] / 100
+        self.encoded.append(self._context_s)
         return features
 
     def decode(
@@ -105,6 +108,7 @@ async def test_what_still_loops_is_sampled_at_rising_temperatures(
     result = await run(model, speech)
     assert model.passes == [(7.5, 0.0), (30.0, 0.0), (30.0, 0.2), (30.0, 0.4), (30.0, 0.6)]
     assert (result.text, result.second_passes) == (GOOD.strip(), 1)
+    assert model.encoded == [7.5, 30.0]
 
 
 async def test_when_nothing_helps_the_last_output_is_kept_with_its_words(
