@@ -62,6 +62,7 @@ class BoundedHttp(PatientHttp):
     def on_message_begin(self) -> None:
         self._head_bytes = 0
         super().on_message_begin()
+        self.scope.setdefault("state", {})["hang_up"] = self.transport.abort
 
     def on_body(self, body: bytes) -> None:
         self._body_came = True
@@ -92,10 +93,10 @@ class BoundedHttp(PatientHttp):
         self.loop.call_later(_LINGER_S, self.transport.close)
 
 
-class _Server(uvicorn.Server):
-    """Says so when it is ready, if somebody wants to know."""
+class ApiServer(uvicorn.Server):
+    """Says so when it is ready, if somebody wants to know, and ends the streams when it stops."""
 
-    def __init__(self, config: uvicorn.Config, link: SupervisorLink | None) -> None:
+    def __init__(self, config: uvicorn.Config, link: SupervisorLink | None = None) -> None:
         super().__init__(config)
         self._link = link
 
@@ -106,6 +107,8 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         log.info("API stopping")
+        context: AppContext = cast("FastAPI", self.config.app).state.context
+        context.feed.end()
         await super().shutdown(sockets)
 
 
@@ -150,7 +153,7 @@ async def serve_api(
     """
     settings = within_open_files(settings)
     config = server_config(create_app(settings, database_url), settings)
-    server = _Server(config, link)
+    server = ApiServer(config, link)
 
     def stop() -> None:
         server.should_exit = True

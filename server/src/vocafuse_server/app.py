@@ -17,7 +17,7 @@ from vocafuse_server.accounts.key_usage import KeyUsage
 from vocafuse_server.accounts.rate_limits import open_rate_limiter
 from vocafuse_server.accounts.tokens import TokenSigner
 from vocafuse_server.core.clock import Clock, utc_now
-from vocafuse_server.core.database import Database
+from vocafuse_server.core.database import Database, libpq_url
 from vocafuse_server.core.errors import ApiError
 from vocafuse_server.core.keys import encryption_keys, signing_keys
 from vocafuse_server.core.metrics import Metrics
@@ -41,6 +41,7 @@ from vocafuse_server.dialects.v1 import (
     api_keys,
     deliveries,
     errors,
+    events,
     notes,
     tokens,
     uploads,
@@ -51,6 +52,7 @@ from vocafuse_server.dialects.v2 import errors as v2_errors
 from vocafuse_server.dialects.v2 import notes as voice_notes
 from vocafuse_server.idempotency.errors import AnsweredBefore
 from vocafuse_server.notes.admission import Backlog, UploadPlaces
+from vocafuse_server.notes.feed import NoteFeed
 from vocafuse_server.storage.disk import disks_of
 from vocafuse_server.storage.objects import open_objects
 from vocafuse_server.storage.outbound import AddressGuard
@@ -100,6 +102,9 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         key_usage = KeyUsage()
         rate_limiter = open_rate_limiter(settings, clock)
         issuers = ExternalIssuers(settings.token_issuers)
+        feed = NoteFeed(
+            database, libpq_url(database_url), readers_per_tenant=settings.event_streams_per_tenant
+        )
         app.state.context = AppContext(
             settings=settings,
             database=database,
@@ -119,9 +124,11 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
             disks=disks_of(settings),
             upload_places=UploadPlaces(settings.uploads_in_flight),
             backlog=Backlog(database, limit=settings.queued_notes),
+            feed=feed,
         )
         async with key_usage.written_to(database):
             yield
+        await feed.shut()
         await issuers.close()
         await rate_limiter.close()
         await database.close()
@@ -139,7 +146,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
     for vocabulary in (VOICENOTES, RECORDINGS):
         app.include_router(notes.notes_router(vocabulary))
     for router in (
-        *(tokens.router, uploads.router, uploads.signed_router),
+        *(tokens.router, uploads.router, uploads.signed_router, events.router),
         *(webhooks.router, deliveries.router, account.router, api_keys.router, operations.router),
     ):
         app.include_router(router)

@@ -29,7 +29,7 @@ async def test_lists_newest_first(clock: SettableClock, user: ApiUser) -> None:
     assert await user.ids(NOTES) == made[::-1]
 
 
-@promise("contract", "Resources: Lists", "`q` keeps the notes in whose transcription the words are")
+@promise("contract", "Resources: Lists", "`q` keeps the notes in whose title or transcription the words are")
 async def test_lists_by_words(service: Service, user: ApiUser) -> None:
     weather, canoe = await user.upload(), await user.upload("harvard-birch-canoe.wav")
     await service.work()

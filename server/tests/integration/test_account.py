@@ -1,4 +1,4 @@
-"""The account: what it shows, what can be changed, and what it used month by month."""
+"""The account: what it shows, what can be changed, and what it used month by month and day by day."""
 
 import asyncio
 from datetime import datetime, timedelta, timezone
@@ -8,9 +8,10 @@ import pytest
 from alembic import command
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
-from support.app import Account, Api, SettableClock
+from support.app import NOON, Account, Api, SettableClock
 from support.clips import AUDIO
 
+from vocafuse_server.accounts.usage import count_duration, count_note
 from vocafuse_server.core.database import Database, sqlalchemy_url
 from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
 from vocafuse_server.core.ids import NoteId, TranscriptionId, new_uuid, parse_uuid
@@ -221,10 +222,37 @@ def test_notes_from_before_are_counted_by_the_migration(cluster: EmbeddedPostgre
     migrate(cluster.url("before_usage"))
     with engine.connect() as connection:
         rows = connection.execute(
-            text("SELECT month, notes_count, size_bytes, duration_ms FROM monthly_usage ORDER BY month")
+            text("SELECT day, notes_count, size_bytes, duration_ms FROM daily_usage ORDER BY day")
         )
         assert [(str(row[0]), *row[1:]) for row in rows] == [
-            ("2026-01-01", 1, 100, 1500),
-            ("2026-02-01", 2, 500, 2000),
+            ("2026-01-31", 1, 100, 1500),
+            ("2026-02-01", 1, 200, 2000),
+            ("2026-02-28", 1, 300, 0),
         ]
     engine.dispose()
+
+
+async def test_usage_is_told_by_day_also_of_notes_that_are_gone(
+    api: Api, account: Account, other_account: Account, clock: SettableClock
+) -> None:
+    clock.now = NOON - timedelta(days=2)
+    async with api.context.database.transaction() as session:
+        await count_note(session, account.id, created_at=clock.now, size_bytes=100)
+        await count_duration(session, account.id, created_at=clock.now, duration_s=1.5, counted_s=None)
+        await count_note(session, account.id, created_at=NOON, size_bytes=7)
+        await count_note(session, other_account.id, created_at=NOON, size_bytes=1)
+    clock.now = NOON
+    answer = await api.http.get("/v1/account/usage?days=4", headers=account.headers)
+    days = [list(day.values()) for day in answer.json()["days"]]
+    assert days == [
+        ["2026-03-11", 0, 0, 0.0, 0],
+        ["2026-03-12", 1, 1, 1.5, 100],
+        ["2026-03-13", 0, 0, 0.0, 0],
+        ["2026-03-14", 1, 1, 0.0, 7],
+    ]
+    assert answer.json()["uri"] == "/v1/account/usage?days=4"
+    whole = (await api.http.get("/v1/account/usage", headers=account.headers)).json()
+    assert len(whole["days"]) == 30
+    for bad in ("0", "367", "x"):
+        refused = await api.http.get(f"/v1/account/usage?days={bad}", headers=account.headers)
+        assert refused.status_code == 400

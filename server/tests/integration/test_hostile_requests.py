@@ -20,6 +20,7 @@ from vocafuse_server.app import create_app
 from vocafuse_server.core.clock import utc_now
 from vocafuse_server.core.settings import Settings
 from vocafuse_server.dialects.rate_limit_headers import UNLIMITED
+from vocafuse_server.dialects.request_log import EVENTS_PATH
 
 DESCRIPTION: dict[str, Any] = json.loads((Path(__file__).parents[3] / "openapi.json").read_text())
 CLIP = (AUDIO / "whats-the-weather-like.wav").read_bytes()
@@ -198,7 +199,7 @@ def described(method: str, path: str, operation: Mapping[str, Any]) -> Operation
 OPERATIONS = [
     described(method, path, operation)
     for path, operations in DESCRIPTION["paths"].items()
-    if path not in UNLIMITED
+    if path not in UNLIMITED and path != EVENTS_PATH  # A stream, which doesn't end by itself.
     for method, operation in operations.items()
 ]
 

@@ -241,6 +241,7 @@ async def test_a_page_and_its_total_are_of_one_moment(database: Database, accoun
 async def test_a_truncated_table_has_no_notes(database: Database, account: Account) -> None:
     async with database.transaction() as session:
         await make_note(session, account.id, created_at=NOON)
+    async with database.transaction() as session:
         await session.execute(text("TRUNCATE notes CASCADE"))
     async with database.transaction() as session:
         assert (await list_notes(session, Owner(account.id, None), NoteFilter(), EVERYTHING)).total == 0

@@ -106,10 +106,16 @@ async def record_notes(recorder: Recorder, worker: TranscribingContext) -> None:
         await recorder.call(f"GET {path}/{{note_id}}/audio", path={"note_id": NOWHERE})
         await recorder.call(f"DELETE {path}/{{note_id}}", path={"note_id": NOWHERE})
         for note_id in (NOWHERE, note["id"]):
+            await recorder.call(
+                f"PATCH {path}/{{note_id}}", path={"note_id": note_id}, json={"title": "Retro"}
+            )
+            await recorder.call(f"POST {path}/{{note_id}}/restore", path={"note_id": note_id})
+        for note_id in (NOWHERE, note["id"]):
             await recorder.call(f"POST {path}/{{note_id}}/transcribe", path={"note_id": note_id})
         await recorder.call(
             f"GET {path}/{{note_id}}/audio", path={"note_id": note["id"]}, headers={"Range": "bytes=9999999-"}
         )
+    await recorder.call("GET /v1/events", params={"voicenote_id": NOWHERE})
     await recorder.call("PUT /v1/uploads/{note_id}", path={"note_id": NOWHERE}, content=CLIP)
     gone = await recorder.call("POST /v1/upload", json=asked)
     path = {"note_id": gone["voicenote_id"]}
@@ -163,6 +169,7 @@ async def record_webhooks(recorder: Recorder) -> None:
 async def record_account(recorder: Recorder) -> None:
     await recorder.call("PUT /v1/account", json={"name": "Acme", "email": "ops@example.com"})
     await recorder.call("GET /v1/account")
+    await recorder.call("GET /v1/account/usage", params={"days": "2"})
     keys, one = "/v1/account/api-keys", "/v1/account/api-keys/{api_key_id}"
     own = (await recorder.call(f"GET {keys}"))["api_keys"][0]["id"]
     made = await recorder.call(f"POST {keys}", json={"name": "Backend", "scopes": ["voicenotes:read"]})

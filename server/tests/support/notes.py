@@ -18,6 +18,7 @@ async def make_note(
     identity: str | None = None,
     tags: Mapping[str, str] | None = None,
     text: str | None = None,
+    language: str | None = "en",
     file_name: str = "a.wav",
     source_url: str | None = None,
     plain_tags: Sequence[str] = (),
@@ -44,13 +45,18 @@ async def make_note(
     )
     await session.flush()
     if text is not None:
-        session.add(make_transcription(tenant_id, note_id, text, created_at))
+        session.add(make_transcription(tenant_id, note_id, text, created_at, language=language))
         await session.flush()
     return note_id
 
 
 def make_transcription(
-    tenant_id: TenantId, note_id: NoteId, text: str, created_at: datetime
+    tenant_id: TenantId,
+    note_id: NoteId,
+    text: str,
+    created_at: datetime,
+    *,
+    language: str | None = "en",
 ) -> TranscriptionRow:
     """A transcription of one segment, two seconds long, without words."""
     return TranscriptionRow(
@@ -60,7 +66,7 @@ def make_transcription(
         text=text,
         segments=[{"start": 0.0, "end": 1.9996, "text": text}],
         words=[],
-        language="en",
+        language=language,
         language_probability=1.0,
         confidence=0.9,
         provider="local",

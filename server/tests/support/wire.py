@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from http.client import HTTPResponse
 from typing import cast
 
-import uvicorn
 from fastapi import FastAPI
 
-from vocafuse_server.api_server import server_config
+from vocafuse_server.api_server import ApiServer, server_config
 from vocafuse_server.core.settings import Settings
 
 _PATIENCE_S = 20
@@ -31,7 +30,7 @@ class WireAnswer:
 async def served(app: FastAPI, settings: Settings) -> AsyncGenerator[int]:
     """The app under uvicorn on a loopback port, which it yields."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(server_config(app, settings))
+        server = ApiServer(server_config(app, settings))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         yield listener.getsockname()[1]
         server.should_exit = True

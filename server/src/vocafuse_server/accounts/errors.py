@@ -55,10 +55,10 @@ class RateLimited(ApiError):
     name = "RATE_LIMIT_EXCEEDED"
     type = "RateLimitError"
 
-    def __init__(self, retry_after_s: int) -> None:
+    def __init__(self, retry_after_s: int, message: str = "Rate limit exceeded.") -> None:
         unit = "second" if retry_after_s == 1 else "seconds"
         super().__init__(
-            f"Rate limit exceeded. Try again in {retry_after_s} {unit}.",
+            f"{message} Try again in {retry_after_s} {unit}.",
             details={"retry_after": retry_after_s},
         )
         self.retry_after_s = retry_after_s

@@ -69,20 +69,20 @@ class ApiKey(Base):
         return self.status
 
 
-class MonthlyUsage(Base):
-    """What a tenant's notes of one month took; deleting a note takes nothing off it.
+class DailyUsage(Base):
+    """What a tenant's notes of one day took; deleting a note takes nothing off it.
 
-    A note belongs to the month it was created in. It is counted in the transaction that takes its
+    A note belongs to the day it was created in. It is counted in the transaction that takes its
     audio in, and its duration in the one that records its text.
     """
 
-    __tablename__ = "monthly_usage"
+    __tablename__ = "daily_usage"
 
     tenant_id: Mapped[TenantId] = mapped_column(
         ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=True
     )
-    month: Mapped[date] = mapped_column(primary_key=True)
-    """Its first day, UTC."""
+    day: Mapped[date] = mapped_column(primary_key=True)
+    """UTC."""
     notes_count: Mapped[int] = mapped_column(BigInteger)
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     duration_ms: Mapped[int] = mapped_column(BigInteger)

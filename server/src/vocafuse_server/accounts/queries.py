@@ -8,7 +8,7 @@ from sqlalchemy import BindParameter, ColumnElement, bindparam, exists, func, or
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from vocafuse_server.accounts.models import ApiKey, KeyStatus, MonthlyUsage, Plan, Tenant
+from vocafuse_server.accounts.models import ApiKey, DailyUsage, KeyStatus, Plan, Tenant
 from vocafuse_server.core.ids import ApiKeyId, TenantId
 from vocafuse_server.core.pages import Page, PageRequest
 from vocafuse_server.core.reading import RowQuery, RowReader
@@ -115,38 +115,36 @@ async def add_key_uses(session: AsyncSession, uses: Mapping[ApiKeyId, tuple[int,
 async def add_usage(
     session: AsyncSession,
     tenant_id: TenantId,
-    month: date,
+    day: date,
     *,
     notes_count: int,
     size_bytes: int,
     duration_ms: int,
 ) -> None:
-    """Add to what the tenant used in a month."""
-    added = insert(MonthlyUsage).values(
+    """Add to what the tenant used on a day."""
+    added = insert(DailyUsage).values(
         tenant_id=tenant_id,
-        month=month,
+        day=day,
         notes_count=notes_count,
         size_bytes=size_bytes,
         duration_ms=duration_ms,
     )
     await session.execute(
         added.on_conflict_do_update(
-            index_elements=["tenant_id", "month"],
+            index_elements=["tenant_id", "day"],
             set_={
-                "notes_count": MonthlyUsage.notes_count + added.excluded.notes_count,
-                "size_bytes": MonthlyUsage.size_bytes + added.excluded.size_bytes,
-                "duration_ms": MonthlyUsage.duration_ms + added.excluded.duration_ms,
+                "notes_count": DailyUsage.notes_count + added.excluded.notes_count,
+                "size_bytes": DailyUsage.size_bytes + added.excluded.size_bytes,
+                "duration_ms": DailyUsage.duration_ms + added.excluded.duration_ms,
             },
         )
     )
 
 
-async def list_usage(
-    session: AsyncSession, tenant_id: TenantId, months: Sequence[date]
-) -> Sequence[MonthlyUsage]:
-    """What the tenant used in those of the months in which it used anything."""
+async def list_usage(session: AsyncSession, tenant_id: TenantId, *, since: date) -> Sequence[DailyUsage]:
+    """What the tenant used on each day since then on which it used anything."""
     found = await session.scalars(
-        select(MonthlyUsage).where(MonthlyUsage.tenant_id == tenant_id, MonthlyUsage.month.in_(months))
+        select(DailyUsage).where(DailyUsage.tenant_id == tenant_id, DailyUsage.day >= since)
     )
     return found.all()
 

@@ -32,6 +32,7 @@ class Task(StrEnum):
     DELIVER_WEBHOOK = "deliver_webhook"
     DELETE_AUDIO = "delete_audio"
     REPLAY_DELIVERIES = "replay_deliveries"
+    PURGE_NOTE = "purge_note"
     RESUME_LOST_WORK = "resume_lost_work"
     SWEEP_UPLOADS = "sweep_uploads"
     SWEEP_STORE = "sweep_store"

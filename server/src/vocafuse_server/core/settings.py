@@ -89,7 +89,10 @@ class Settings(BaseSettings):
         default=None, description="Postgres 15 or later. Unset: an embedded Postgres in the data directory."
     )
     database_pool_size: int = Field(
-        default=10, ge=1, le=200, description="Database connections per process, at most (2 if it is 1)."
+        default=10,
+        ge=1,
+        le=200,
+        description="Database connections per process, at most (2 if it is 1); event streams take one more.",
     )
     storage_url: str | None = Field(
         default=None,
@@ -224,6 +227,15 @@ class Settings(BaseSettings):
         ge=1,
         le=1024,
         description="Deliveries one worker process makes at a time; to one receiver an eighth of them.",
+    )
+    event_streams_per_tenant: int = Field(
+        default=100, ge=1, description="Event streams one API process keeps open for a tenant at a time."
+    )
+    event_heartbeat_seconds: float = Field(
+        default=15,
+        gt=0,
+        description="How often a quiet event stream says that it is alive; a client that takes nothing for"
+        " twice as long is cut off.",
     )
     metrics: Literal["local", "all", "off"] = Field(
         default="local",

@@ -23,13 +23,19 @@ async def authenticate(request: Request, context: AppContext, *, pair_as_token: 
         InvalidApiKey, InvalidToken, TokenExpired: There are none, or they are no good.
         KeysUnavailable: Nobody can say, for the moment.
     """
-    credentials = _credentials(request, pair_as_token=pair_as_token)
-    if isinstance(credentials, KeyPair):
-        caller = await _key_caller(credentials, context)
-    else:
-        caller = await _token_caller(credentials, context)
+    caller = await identify(request, context, pair_as_token=pair_as_token)
+    if caller.key_id is not None:
+        context.key_usage.record(caller.key_id, now=context.clock())
     structlog.contextvars.bind_contextvars(tenant_id=str(caller.tenant_id))
     return caller
+
+
+async def identify(request: Request, context: AppContext, *, pair_as_token: bool = False) -> Caller:
+    """As `authenticate`, but nothing is made of it: to see whether credentials are still good."""
+    credentials = _credentials(request, pair_as_token=pair_as_token)
+    if isinstance(credentials, KeyPair):
+        return await _key_caller(credentials, context)
+    return await _token_caller(credentials, context)
 
 
 def _credentials(request: Request, *, pair_as_token: bool) -> KeyPair | str:
@@ -47,15 +53,12 @@ def _credentials(request: Request, *, pair_as_token: bool) -> KeyPair | str:
 
 
 async def _key_caller(key_pair: KeyPair, context: AppContext) -> Caller:
-    caller = await authenticate_key_pair(
+    return await authenticate_key_pair(
         context.database.rows,
         api_key=key_pair.api_key,
         api_secret=key_pair.api_secret,
         now=context.clock(),
     )
-    if caller.key_id is not None:
-        context.key_usage.record(caller.key_id, now=context.clock())
-    return caller
 
 
 async def _token_caller(token: str, context: AppContext) -> Caller:

@@ -19,6 +19,7 @@ from vocafuse_server.core.secret_box import SecretBox
 from vocafuse_server.core.settings import Settings
 from vocafuse_server.dialects.figures import DatabaseReader
 from vocafuse_server.notes.admission import Backlog, UploadPlaces
+from vocafuse_server.notes.feed import NoteFeed
 from vocafuse_server.storage.disk import Disks
 from vocafuse_server.storage.objects import Objects
 from vocafuse_server.storage.outbound import AddressGuard
@@ -48,6 +49,7 @@ class AppContext:
     upload_places: UploadPlaces
     backlog: Backlog
     figures: DatabaseReader
+    feed: NoteFeed
 
 
 def app_context(request: Request) -> AppContext:

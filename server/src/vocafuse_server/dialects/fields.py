@@ -16,6 +16,8 @@ _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 PRINTABLE: JsonDict = {"pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$"}
 _INTEGER = re.compile(r"-?[0-9]+")
 MAX_METADATA_DEPTH = 20
+MAX_TAGS = 50
+MAX_TAG_LENGTH = 64
 
 
 class RequestBody(BaseModel):
@@ -73,6 +75,13 @@ ShortText = Annotated[
     AfterValidator(printable),
     Field(json_schema_extra=PRINTABLE),
 ]
+Tag = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=MAX_TAG_LENGTH),
+    AfterValidator(printable),
+    Field(json_schema_extra=PRINTABLE),
+]
+Tags = Annotated[list[Tag], Field(max_length=MAX_TAGS)]
 JsonObject = Annotated[dict[str, Any], AfterValidator(_storable)]
 PageLimit = Annotated[
     int,

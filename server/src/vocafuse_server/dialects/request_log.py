@@ -21,6 +21,7 @@ log = get_logger(__name__)
 ErrorResponse = Callable[[Scope, ApiError], Response]
 
 METRICS_PATH = "/metrics"
+EVENTS_PATH = "/v1/events"
 
 
 def new_request_id() -> str:
@@ -51,12 +52,12 @@ class RequestLog:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         started = time.perf_counter()
-        status = 0
+        status, begun_s = 0, 0.0
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begun_s
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, begun_s = message["status"], time.perf_counter() - started
                 headers = message["headers"]
                 secured = self._security_headers.missing_from(headers, scheme=scope["scheme"])
                 message["headers"] = [*headers, (b"x-request-id", request_id.encode()), *secured]
@@ -71,7 +72,8 @@ class RequestLog:
             method=scope["method"],
             route=route.path if isinstance(route, Route) else None,
             status=status,
-            duration_s=duration_s,
+            # A stream ends when somebody has heard enough; how long it takes to begin is ours.
+            duration_s=begun_s if scope["path"] == EVENTS_PATH else duration_s,
         )
         log.info(
             "request",

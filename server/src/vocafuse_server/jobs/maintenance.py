@@ -13,6 +13,7 @@ from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.core.queue_queries import delete_ended_jobs
 from vocafuse_server.idempotency import service as idempotency
 from vocafuse_server.notes import retention
+from vocafuse_server.notes.feed_queries import delete_old_events
 from vocafuse_server.notes.sweeping import LOST_AFTER, SWEPT_AT_ONCE
 from vocafuse_server.webhooks.outbox import enqueue_attempt
 from vocafuse_server.webhooks.queries import delete_ended_deliveries
@@ -41,10 +42,11 @@ class MaintenanceContext:
 
 
 async def run_deletion(context: MaintenanceContext) -> None:
-    """Delete the idempotency keys, the deliveries, the deleted notes and the jobs that are no longer kept."""
+    """Delete the idempotency keys, deliveries, events, deleted notes and jobs that are no longer kept."""
     now = context.clock()
     async with context.database.transaction() as session:
         keys = await idempotency.delete_expired(session, now=now)
+        events = await delete_old_events(session)
         jobs = await delete_ended_jobs(session, kept=_JOBS_KEPT)
     ended = partial(
         delete_ended_deliveries, ended_until=now - context.delivery_log_kept, limit=DELETED_AT_ONCE
@@ -52,7 +54,12 @@ async def run_deletion(context: MaintenanceContext) -> None:
     deliveries = await context.database.in_portions(ended, size=DELETED_AT_ONCE)
     notes = await _purge_notes(context, now)
     log.info(
-        "expired rows deleted", idempotency_keys=keys, webhook_deliveries=deliveries, notes=notes, jobs=jobs
+        "expired rows deleted",
+        idempotency_keys=keys,
+        webhook_deliveries=deliveries,
+        note_events=events,
+        notes=notes,
+        jobs=jobs,
     )
 
 

@@ -16,7 +16,7 @@ from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.metrics import TranscriptionOutcome
 from vocafuse_server.core.queue import JobQueue, Queue, Task
 from vocafuse_server.jobs.maintenance import MaintenanceContext, resume_lost_deliveries, run_deletion
-from vocafuse_server.notes import list_queries, sweeping
+from vocafuse_server.notes import list_queries, retention, sweeping
 from vocafuse_server.notes.fetching import FetchingContext, fetch_note
 from vocafuse_server.notes.models import FIRST_RUN
 from vocafuse_server.notes.sweeping import SweepContext
@@ -89,12 +89,24 @@ def register_tasks(app: App, contexts: JobContexts) -> None:
         delivery = contexts.delivery
         await run_replay(delivery.database, delivery.queue, replay, clock=delivery.clock)
 
+    async def purge_note(note_id: str, deleted_at: str) -> None:
+        context = contexts.transcribing
+        async with context.database.transaction() as session:
+            await retention.purge_note(
+                session,
+                context.queue,
+                NoteId(UUID(note_id)),
+                deleted_at=datetime.fromisoformat(deleted_at),
+                now=context.clock(),
+            )
+
     retry = _Backoff()
     app.task(name=Task.TRANSCRIBE_NOTE.value, retry=retry, pass_context=True)(transcribe)
     app.task(name=Task.FETCH_NOTE.value, retry=retry, pass_context=True)(fetch)
     app.task(name=Task.DELIVER_WEBHOOK.value, retry=retry)(deliver_webhook)
     app.task(name=Task.DELETE_AUDIO.value, retry=retry)(delete_audio)
     app.task(name=Task.REPLAY_DELIVERIES.value, retry=retry)(replay_deliveries)
+    app.task(name=Task.PURGE_NOTE.value, retry=retry)(purge_note)
     _register_periodic_tasks(app, contexts)
 
 

@@ -4,7 +4,10 @@ Messages name the resource and say "transcription" where it is about one: publis
 the exception class by those words. The dialect puts "Recording" where its vocabulary says so.
 """
 
+from vocafuse_server.accounts.errors import RateLimited
 from vocafuse_server.core.errors import ApiError, Conflict, NotFound
+
+_READER_RETRY_S = 30
 
 
 class NoteNotFound(NotFound):
@@ -40,3 +43,10 @@ class UploadInterrupted(ApiError):
     name = "INVALID_REQUEST"
     type = "ValidationError"
     default_message = "The upload ended before all of it had arrived. Send it again."
+
+
+class TooManyReaders(RateLimited):
+    """One must end before another begins."""
+
+    def __init__(self) -> None:
+        super().__init__(_READER_RETRY_S, "Too many event streams are open.")

@@ -1,13 +1,14 @@
 """Notes as things that are filed: made of audio that is somewhere already, retitled, tagged, put away."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vocafuse_server.core.database import JsonObject
 from vocafuse_server.core.ids import NoteId
-from vocafuse_server.core.queue import JobQueue
+from vocafuse_server.core.queue import JobQueue, Queue, Task
 from vocafuse_server.notes import queries, service
 from vocafuse_server.notes.errors import NoteNotFound, TranscriptionNotReady
 from vocafuse_server.notes.filters import Owner
@@ -23,11 +24,15 @@ class NoteChanges:
     title: str | None = None
     tags: list[str] | None = None
     metadata: JsonObject | None = field(default=None)
+    custom_tags: Mapping[str, str] | None = None
 
     def values(self) -> dict[str, object]:
         """The columns that change."""
         named = {"title": self.title, "tags": self.tags, "free_metadata": self.metadata}
-        return {name: value for name, value in named.items() if value is not None}
+        changed: dict[str, object] = {name: value for name, value in named.items() if value is not None}
+        if self.custom_tags is not None:
+            changed["custom_tags"] = dict(self.custom_tags) or None  # A note without any has none.
+        return changed
 
 
 async def file_note(
@@ -79,6 +84,49 @@ async def put_away(
     if not note:
         raise NoteNotFound
     await service.announce_deletion(session, queue, note, now=now)
+
+
+async def put_away_for_a_while(
+    session: AsyncSession,
+    queue: JobQueue,
+    owner: Owner,
+    note_id: NoteId | None,
+    *,
+    undo: timedelta,
+    now: datetime,
+) -> None:
+    """Delete a note for good, but not at once: for a while it can be restored. Then webhooks hear of it.
+
+    Raises:
+        NoteNotFound: This owner has none with this id.
+    """
+    note = note_id and await queries.put_note_away(session, owner, note_id, now=now)
+    if not note:
+        raise NoteNotFound
+    await queue.enqueue(
+        session,
+        Task.PURGE_NOTE,
+        queue=Queue.MAINTENANCE,
+        at=now + undo,
+        note_id=str(note.id),
+        deleted_at=now.isoformat(),
+    )
+
+
+async def restore_note(
+    session: AsyncSession, queue: JobQueue, owner: Owner, note_id: NoteId | None, *, now: datetime
+) -> Note:
+    """Let a deleted note that is still kept be found again; one that isn't deleted stays as it is.
+
+    Raises:
+        NoteNotFound: This owner has none with this id, or it is gone for good.
+    """
+    restored = note_id and await queries.restore_note(session, owner, note_id, now=now)
+    if not restored:
+        return await service.get_note(session, owner, note_id)
+    if restored.status is NoteStatus.PROCESSING:
+        await service.enqueue_run(session, queue, restored)
+    return restored
 
 
 async def find_transcript(session: AsyncSession, note: Note) -> TranscriptionRow | None:

@@ -40,7 +40,8 @@ class NoteFilter:
 
     Attributes:
         tags: Custom tags that it has, with exactly these values.
-        words: Words that its transcription holds, in any case and order.
+        words: Words that its title and transcription hold, in any case, order and inflection.
+        best_first: Whether a list narrowed by words begins with those that fit them best.
         title_part: Text that its title holds, in any case.
         plain_tags: Plain tags that it has, all of them.
         waiting: Whether notes are listed too that nobody has asked to transcribe yet.
@@ -50,6 +51,7 @@ class NoteFilter:
     created: TimeRange = TimeRange()
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     words: str | None = None
+    best_first: bool = False
     title_part: str | None = None
     plain_tags: Collection[str] = ()
     workspace_id: WorkspaceId | None = None

@@ -4,7 +4,7 @@ Notes of a tenant, of one of its users, or with one tag, of whatever status and 
 `note_counts` and read in the order of an index. Lists narrowed further are counted note by note.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -29,17 +29,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from vocafuse_server.core.database import see_one_moment
 from vocafuse_server.core.ids import NoteId
 from vocafuse_server.core.pages import Page, PageRequest
+from vocafuse_server.notes import search_queries
 from vocafuse_server.notes.filters import NoteFilter, Owner, TimeRange
 from vocafuse_server.notes.models import (
     LISTED,
     Note,
     NoteStatus,
-    TranscriptionRow,
     note_count_changes,
     note_counts,
     note_tags,
 )
 from vocafuse_server.notes.page_slices import DayCount, slice_of, span_of
+from vocafuse_server.notes.search_queries import RANKED, Search, best_first, has_words, understand
+from vocafuse_server.notes.search_text import Match
 
 
 async def list_notes(
@@ -61,6 +63,16 @@ async def find_notes(
     if _is_counted(owner, wanted):
         return await _count_off(session, owner, wanted, offset=offset, limit=limit)
     return await _count_and_read(session, owner, wanted, offset=offset, limit=limit)
+
+
+async def find_matches(
+    session: AsyncSession, owner: Owner, wanted: NoteFilter, notes: Sequence[Note]
+) -> Mapping[NoteId, Match]:
+    """Where these notes have the words that they were found by, if they were."""
+    if wanted.words is None or not notes:
+        return {}
+    search = await understand(session, owner.tenant_id, wanted.words)
+    return await search_queries.find_matches(session, search, [note.id for note in notes]) if search else {}
 
 
 def _is_counted(owner: Owner, wanted: NoteFilter) -> bool:
@@ -199,11 +211,34 @@ async def _count_and_read(
     ]
     if owner.identity is not None:
         conditions.append(Note.identity == owner.identity)
-    if wanted.words is not None:
-        conditions.append(Note.id.in_(_saying(owner, wanted.words)))
+    search = wanted.words and await understand(session, owner.tenant_id, wanted.words)
+    if search:
+        conditions.append(has_words(search))
+    elif wanted.words is not None:
+        return [], 0
     total = await session.scalar(select(func.count()).select_from(Note).where(*conditions)) or 0
-    places = select(Note.id).where(*conditions).order_by(Note.created_at.desc(), Note.id.desc())
-    return await _read(session, places.offset(offset).limit(limit)), total
+    newest = (
+        select(Note.id, Note.__table__.c.created_at)
+        .where(*conditions)
+        .order_by(Note.created_at.desc(), Note.id.desc())
+    )
+    if search and wanted.best_first:
+        return await _read_ranked(session, search, newest, offset=offset, limit=limit), total
+    return await _read(session, newest.offset(offset).limit(limit)), total
+
+
+async def _read_ranked(
+    session: AsyncSession, search: Search, newest: Select[Any, Any], *, offset: int, limit: int
+) -> Sequence[Note]:
+    ids: list[NoteId] = []
+    if offset < RANKED:
+        places = best_first(search, newest).offset(offset).limit(min(limit, RANKED - offset))
+        ids += (await session.scalars(places)).all()
+    if offset + limit > RANKED:
+        places = newest.offset(max(offset, RANKED)).limit(min(limit, offset + limit - RANKED))
+        ids += (await session.scalars(places)).all()
+    found = {note.id: note for note in await session.scalars(select(Note).where(Note.id.in_(ids)))}
+    return [found[note_id] for note_id in ids]
 
 
 def _narrowed(wanted: NoteFilter) -> list[ColumnElement[bool]]:
@@ -225,18 +260,7 @@ def _tagged(owner: Owner, key: str, value: str) -> Select[Any]:
     )
 
 
-def _saying(owner: Owner, words: str) -> Select[NoteId]:
-    """The notes whose transcription has these words; quotes hold words together, a minus excludes one."""
-    return select(TranscriptionRow.note_id).where(
-        TranscriptionRow.tenant_id == owner.tenant_id,
-        # Spelt as in the index, which else isn't used.
-        func.to_tsvector(text("'simple'"), TranscriptionRow.text).bool_op("@@")(
-            func.websearch_to_tsquery(text("'simple'"), words)
-        ),
-    )
-
-
-async def _read(session: AsyncSession, places: Select[Any]) -> Sequence[Note]:
+async def _read(session: AsyncSession, places: Select[*tuple[Any, ...]]) -> Sequence[Note]:
     """The notes at these places of the list, which were looked up without reading the notes before them."""
     found = places.subquery()
     rows = await session.scalars(

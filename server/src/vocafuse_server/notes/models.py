@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from sqlalchemy import BigInteger, Column, Date, DateTime, ForeignKey, Index, Table, Text, Uuid, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vocafuse_server.core.database import Base, JsonObject
@@ -132,6 +132,8 @@ class NoteRow(NamedTuple):
     sample_rate: int | None
     channels: int | None
     bit_rate: int | None
+    title: str
+    tags: list[str]
     custom_tags: JsonObject | None
     upload_source: UploadSource
     client_ip: str | None
@@ -147,10 +149,6 @@ class TranscriptionRow(Base):
     """The text of a note, at most one for each."""
 
     __tablename__ = "transcriptions"
-    __table_args__ = (
-        # Of words as they are written, in whatever language; the tenant's name is no part of it.
-        Index("ix_transcriptions_words", text("to_tsvector('simple', text)"), postgresql_using="gin"),
-    )
 
     id: Mapped[TranscriptionId] = mapped_column(primary_key=True)
     note_id: Mapped[NoteId] = mapped_column(ForeignKey("notes.id", ondelete="CASCADE"), unique=True)
@@ -166,6 +164,56 @@ class TranscriptionRow(Base):
     processing_duration_ms: Mapped[int]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+
+class NoteEventKind(StrEnum):
+    """What happens to a note that is in lists."""
+
+    CREATED = "created"  # Its audio has arrived, or it waits to be fetched.
+    PROCESSING = "processing"
+    TRANSCRIBED = "transcribed"
+    FAILED = "failed"
+    UPDATED = "updated"
+    DELETED = "deleted"
+    RESTORED = "restored"
+
+
+class NoteEvent(Base):
+    """Something that happened to a note. A trigger writes it when the transaction commits (migration 0011).
+
+    A tenant's numbers grow in the order in which transactions become visible: who has read up to one has
+    missed none before it.
+    """
+
+    __tablename__ = "note_events"
+    __table_args__ = (
+        Index(
+            "ix_note_events_identity",
+            *("tenant_id", "identity", "number"),
+            postgresql_where=text("identity IS NOT NULL"),
+        ),
+    )
+
+    tenant_id: Mapped[TenantId] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    """About when it happened, in microseconds since the epoch."""
+    identity: Mapped[str | None]
+    note_id: Mapped[NoteId]
+    kind: Mapped[NoteEventKind]
+
+
+# The words of notes, in the language of each; triggers keep them (migration 0011). A note without words of
+# its own has no row.
+note_search = Table(
+    "note_search",
+    Base.metadata,
+    Column("note_id", Uuid, ForeignKey("notes.id", ondelete="CASCADE"), primary_key=True),
+    Column("tenant_id", Uuid, nullable=False),
+    Column("config", Text, nullable=False),
+    Column("document", TSVECTOR, nullable=False),
+    Index("ix_note_search_document", "document", postgresql_using="gin"),
+    Index("ix_note_search_config", "tenant_id", "config"),
+)
 
 
 # What lists and their totals are read from besides the notes themselves. Triggers on `notes` keep these three

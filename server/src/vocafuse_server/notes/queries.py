@@ -8,6 +8,7 @@ from sqlalchemy import (
     ColumnElement,
     and_,
     bindparam,
+    case,
     delete,
     func,
     literal,
@@ -178,6 +179,28 @@ async def put_note_away(
     return await _change(session, owner, note_id, deleted_at=now, updated_at=now)
 
 
+async def restore_note(session: AsyncSession, owner: Owner, note_id: NoteId, *, now: datetime) -> Note | None:
+    """Let a note be found again; None if there is none that is deleted and kept.
+
+    One that was being processed begins its next run: while it was deleted, its job has found nothing to do.
+    """
+    is_processing = case((Note.status == NoteStatus.PROCESSING, 1), else_=0)
+    return await session.scalar(
+        update(Note)
+        .where(Note.id == note_id, *_owned(owner.tenant_id, owner.identity), Note.deleted_at.is_not(None))
+        .values(deleted_at=None, updated_at=now, transcription_run=Note.transcription_run + is_processing)
+        .returning(Note)
+        .execution_options(populate_existing=True)
+    )
+
+
+async def purge_note(session: AsyncSession, note_id: NoteId, *, deleted_at: datetime) -> Note | None:
+    """Remove a note for good that has been deleted since then; the row as it was."""
+    return await session.scalar(
+        delete(Note).where(Note.id == note_id, Note.deleted_at == deleted_at).returning(Note)
+    )
+
+
 async def change_details(
     session: AsyncSession, owner: Owner, note_id: NoteId, details: Mapping[str, object], *, now: datetime
 ) -> Note | None:
@@ -248,7 +271,13 @@ def _visible_to(owner: Owner) -> list[ColumnElement[bool]]:
 def _visible(
     tenant_id: TenantId | BindParameter[TenantId], identity: str | BindParameter[str] | None
 ) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [Note.tenant_id == tenant_id, Note.deleted_at.is_(None)]
+    return [*_owned(tenant_id, identity), Note.deleted_at.is_(None)]
+
+
+def _owned(
+    tenant_id: TenantId | BindParameter[TenantId], identity: str | BindParameter[str] | None
+) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [Note.tenant_id == tenant_id]
     if identity is not None:
         conditions.append(Note.identity == identity)
     return conditions

@@ -270,6 +270,11 @@ async def delete_note(
     note = await queries.delete_note(session, owner, note_id) if note_id else None
     if note is None:
         raise NoteNotFound
+    await leave_nothing(session, queue, note, now=now)
+
+
+async def leave_nothing(session: AsyncSession, queue: JobQueue, note: Note, *, now: datetime) -> None:
+    """What goes with the row of a note that is deleted for good, and the announcement that it is."""
     await queue.enqueue(session, Task.DELETE_AUDIO, queue=Queue.MAINTENANCE, key=note.audio_key)
     await forget_note(session, note.id)
     await announce_deletion(session, queue, note, now=now)

@@ -1,16 +1,17 @@
 """v1's bodies of accounts and API keys, in the published order."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from vocafuse_server.accounts.models import ApiKey, Tenant
 from vocafuse_server.accounts.scopes import KEY_SCOPE_NAMES
 from vocafuse_server.accounts.service import NewApiKey
 from vocafuse_server.accounts.usage import RecentUsage, Usage
 from vocafuse_server.core.database import JsonObject as JsonData
-from vocafuse_server.dialects.fields import JsonObject, RequestBody, ShortText
+from vocafuse_server.dialects.fields import JsonObject, RequestBody, ShortText, whole_number, within
 from vocafuse_server.dialects.v1.fields import Email, Moment, wire_time, wire_time_or_none
 from vocafuse_server.dialects.v1.schemas import one_or_more
 
@@ -18,6 +19,13 @@ KeyScopes = Annotated[list[str], Field(json_schema_extra=one_or_more(KEY_SCOPE_N
 ACCOUNT_PATH = "/v1/account"
 API_KEYS_PATH = f"{ACCOUNT_PATH}/api-keys"
 KEY_PREFIX_LENGTH = 10
+MAX_DAYS = 366
+Days = Annotated[
+    int,
+    BeforeValidator(whole_number),
+    within(1, MAX_DAYS),
+    Field(json_schema_extra={"minimum": 1, "maximum": MAX_DAYS}),
+]
 
 
 class AccountRequest(RequestBody):
@@ -33,6 +41,21 @@ class UsageBody(BaseModel):
     voicenotes_count: int
     total_duration_seconds: float
     storage_used_bytes: int
+
+
+class Dated(BaseModel):
+    date: str = Field(json_schema_extra={"format": "date"})
+
+
+class DayUsageBody(UsageBody, Dated):
+    """The date comes first."""
+
+
+class UsageByDay(BaseModel):
+    """Every day is there, the oldest first."""
+
+    days: list[DayUsageBody]
+    uri: str
 
 
 class AccountUsage(BaseModel):
@@ -106,18 +129,27 @@ def account_body(tenant: Tenant, usage: RecentUsage) -> AccountBody:
         updated_at=wire_time(tenant.updated_at),
         uri=ACCOUNT_PATH,
         usage=AccountUsage(
-            current_month=_usage_body(usage.current_month), previous_month=_usage_body(usage.previous_month)
+            current_month=UsageBody(**_usage_fields(usage.current_month)),
+            previous_month=UsageBody(**_usage_fields(usage.previous_month)),
         ),
     )
 
 
-def _usage_body(usage: Usage) -> UsageBody:
-    return UsageBody(
-        recordings_count=usage.notes_count,
-        voicenotes_count=usage.notes_count,
-        total_duration_seconds=usage.duration_ms / 1000,
-        storage_used_bytes=usage.size_bytes,
+def usage_body(days: Sequence[tuple[date, Usage]]) -> UsageByDay:
+    """Usage by day on the wire."""
+    return UsageByDay(
+        days=[DayUsageBody(date=day.isoformat(), **_usage_fields(usage)) for day, usage in days],
+        uri=f"{ACCOUNT_PATH}/usage?days={len(days)}",
     )
+
+
+def _usage_fields(usage: Usage) -> dict[str, Any]:
+    return {
+        "recordings_count": usage.notes_count,
+        "voicenotes_count": usage.notes_count,
+        "total_duration_seconds": usage.duration_ms / 1000,
+        "storage_used_bytes": usage.size_bytes,
+    }
 
 
 def api_key_body(key: ApiKey, *, now: datetime) -> ApiKeyBody:

@@ -27,6 +27,7 @@ _STATUS = {
     "failed": NoteStatus.FAILED,
 }
 StatusFilter = Literal["processing", "transcribed", "completed", "failed"]
+SortOrder = Literal["newest", "relevance"]
 _TAG = "tag."
 # OpenAPI has no name for "any parameter that begins with `tag.`"; an exploded object comes to the same.
 TAG_FILTERS: dict[str, Any] = {
@@ -68,16 +69,25 @@ async def _list_query(
         ShortText | None, Query(description="Only this user's; ignored under an access token")
     ] = None,
     q: Annotated[
-        ShortText | None, Query(description="Words that the transcription holds, in any case and order")
+        ShortText | None,
+        Query(
+            description="Words that title and transcription hold, in any case, order and inflection;"
+            ' "quoted words" together, `-without`, one `or` another'
+        ),
+    ] = None,
+    sort: Annotated[
+        SortOrder | None, Query(description="`relevance`: with `q`, the best come first. Default: `newest`")
     ] = None,
 ) -> ListQuery:
     tags = {name: value for name, value in request.query_params.items() if name.startswith(_TAG)}
-    named = {"status": status, "date_from": date_from, "date_to": date_to, "user_id": user_id, "q": q}
+    named = {"status": status, "date_from": date_from, "date_to": date_to, "user_id": user_id}
+    named |= {"q": q, "sort": sort}
     wanted = NoteFilter(
         status=_STATUS[status] if status else None,
         created=_time_range(date_from, date_to),
         tags=check_wanted_tags({name.removeprefix(_TAG): value for name, value in tags.items()}, prefix=_TAG),
         words=q,
+        best_first=sort == "relevance",
     )
     spelled = {name: value for name, value in named.items() if value is not None}
     return ListQuery(wanted, user_id, {**spelled, **tags})
@@ -100,13 +110,17 @@ async def list_notes(
     page: PageNumber = 0,
     limit: PageLimit = DEFAULT_LIMIT,
 ) -> dict[str, object]:
-    """List the notes whose audio has arrived, newest first."""
+    """List the notes whose audio has arrived, newest first. With `q`, each says where it has the words."""
     owner = owner_of(caller).narrowed_to(query.user_id)
     found = await list_queries.list_notes(session, owner, query.wanted, PageRequest(page, limit))
+    matches = await list_queries.find_matches(session, owner, query.wanted, found.items)
     return page_body(
         found,
         collection=words.collection,
-        items=[note_body(note, words, bucket=context.objects.bucket) for note in found.items],
+        items=[
+            note_body(note, words, bucket=context.objects.bucket, match=matches.get(note.id))
+            for note in found.items
+        ],
         path=words.path,
         filters=query.spelled,
     )

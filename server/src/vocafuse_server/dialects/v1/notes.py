@@ -4,19 +4,19 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from vocafuse_server.accounts.scopes import Scope
-from vocafuse_server.dialects.context import Context, Session, app_context
+from vocafuse_server.dialects.context import app_context
 from vocafuse_server.dialects.idempotency import replayable
 from vocafuse_server.dialects.ids import parse_note_id
 from vocafuse_server.dialects.routing import (
     AuthenticatedRoute,
     DirectRoute,
-    NoteWriter,
     RoomForNote,
     UploadPlace,
     UploadRoute,
     caller_of,
 )
 from vocafuse_server.dialects.v1.audio import AUDIO_PARAMETERS, AUDIO_RESPONSES, get_audio
+from vocafuse_server.dialects.v1.edits import delete_note, restore_note, update_note
 from vocafuse_server.dialects.v1.lists import TAG_FILTERS, list_notes
 from vocafuse_server.dialects.v1.multipart import UPLOAD_FORM, upload_in_one_step
 from vocafuse_server.dialects.v1.pages import page_model
@@ -89,6 +89,20 @@ def notes_router(words: Vocabulary) -> APIRouter:
     router.add_api_route(
         "/{note_id}", delete_note, methods=["DELETE"], status_code=204, responses=errors(401, 403, 404)
     )
+    router.add_api_route(
+        "/{note_id}",
+        update_note,
+        methods=["PATCH"],
+        response_model=NoteDetail,
+        responses=errors(401, 403, 404, 413),
+    )
+    router.add_api_route(
+        "/{note_id}/restore",
+        restore_note,
+        methods=["POST"],
+        response_model=NoteDetail,
+        responses=errors(401, 403, 404),
+    )
     return router
 
 
@@ -99,11 +113,3 @@ async def get_note(note_id: str, request: Request) -> Response:
     note = await service.read_note(context.database.rows, owner, parse_note_id(note_id))
     body = note_detail(note, vocabulary_of(request), bucket=context.objects.bucket)
     return Response(body.model_dump_json(), media_type="application/json")
-
-
-async def delete_note(note_id: str, session: Session, context: Context, caller: NoteWriter) -> Response:
-    """Delete a note, its audio and its transcription, for good."""
-    await service.delete_note(
-        session, context.queue, owner_of(caller), parse_note_id(note_id), now=context.clock()
-    )
-    return Response(status_code=204)

@@ -19,6 +19,7 @@ from vocafuse_server.dialects.fields import JsonObject, RequestBody, ShortText
 from vocafuse_server.dialects.v1.fields import ExpiresIn, Language, wire_time, wire_time_or_none
 from vocafuse_server.dialects.v1.vocabulary import Vocabulary
 from vocafuse_server.notes.models import Note, NoteRow, NoteStatus, TranscriptionRow
+from vocafuse_server.notes.search_text import Match
 from vocafuse_server.transcription.languages import language_name
 
 
@@ -97,6 +98,24 @@ class Failure(BaseModel):
     message: str
 
 
+class MatchPart(BaseModel):
+    text: str
+    hit: bool = Field(description="Whether this is what was searched for.")
+
+
+class MatchBody(BaseModel):
+    """Where a note has what was searched for; plain text in parts, so that nothing in it is markup."""
+
+    title: list[MatchPart] | None = Field(description="The title; null if it has none of the words.")
+    snippet: list[MatchPart] | None = Field(
+        description="The transcription around the first hit; null if it has none."
+    )
+    start_time: float | None = Field(description="When that hit was said, in seconds; null if not known.")
+
+
+_RARE = ("failure", "match")
+
+
 class NoteBody(BaseModel):
     """A note in a list."""
 
@@ -123,14 +142,17 @@ class NoteBody(BaseModel):
     updated_at: str
     processed_at: str | None
     uri: str
+    title: str
+    tags: list[str]
     failure: Failure | None = Field(default=None, description="Only on failed notes: why.")
+    match: MatchBody | None = Field(
+        default=None, description="Only in lists with `q`: where it has the words."
+    )
 
     @model_serializer(mode="wrap")
-    def _without_empty_failure(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+    def _without_what_is_not_so(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
         body: dict[str, object] = handler(self)
-        if self.failure is None:
-            body.pop("failure", None)
-        return body
+        return {name: value for name, value in body.items() if value is not None or name not in _RARE}
 
 
 class NoteDetail(NoteBody):
@@ -169,9 +191,17 @@ def transcription_model(name: str, foreign_key: str) -> type[BaseModel]:
     return create_model(name, **fields)
 
 
-def note_body(note: Note, words: Vocabulary, *, bucket: str) -> NoteBody:
+def note_body(note: Note, words: Vocabulary, *, bucket: str, match: Match | None = None) -> NoteBody:
     """A note as lists show it."""
-    return NoteBody(**_note_fields(note, words, bucket))
+    return NoteBody(**_note_fields(note, words, bucket), match=match and _match_body(match))
+
+
+def _match_body(match: Match) -> MatchBody:
+    title, snippet = (
+        None if parts is None else [MatchPart(text=part.text, hit=part.hit) for part in parts]
+        for parts in (match.title, match.snippet)
+    )
+    return MatchBody(title=title, snippet=snippet, start_time=match.start_s)
 
 
 def note_detail(note: Note | NoteRow, words: Vocabulary, *, bucket: str) -> NoteDetail:
@@ -206,6 +236,8 @@ def _note_fields(note: Note | NoteRow, words: Vocabulary, bucket: str) -> dict[s
         "updated_at": wire_time(note.updated_at),
         "processed_at": wire_time_or_none(note.processed_at),
         "uri": words.uri(note.id),
+        "title": note.title,
+        "tags": note.tags,
         "failure": Failure(code=note.failure_code or "", message=note.failure_message or "")
         if failed
         else None,

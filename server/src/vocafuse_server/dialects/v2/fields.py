@@ -7,10 +7,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from vocafuse_server.core.ids import WorkspaceId, parse_uuid
-from vocafuse_server.dialects.fields import PRINTABLE, JsonObject, printable, whole_number, within
+from vocafuse_server.dialects.fields import JsonObject, printable, whole_number, within
 
-MAX_TAGS = 50
-MAX_TAG_LENGTH = 64
 MAX_METADATA_BYTES = 16 * 1024
 MAX_URL_LENGTH = 2048
 # Longer than anybody has spoken; a float of any size would be no duration.
@@ -47,13 +45,6 @@ def split_tags(text: str) -> list[str]:
     return [tag for part in text.split(",") if (tag := part.strip())]
 
 
-Tag = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=MAX_TAG_LENGTH),
-    AfterValidator(printable),
-    Field(json_schema_extra=PRINTABLE),
-]
-Tags = Annotated[list[Tag], Field(max_length=MAX_TAGS)]
 Metadata = Annotated[JsonObject, AfterValidator(_small)]
 Duration = Annotated[float, BeforeValidator(_number), Field(ge=0, le=MAX_DURATION_S, allow_inf_nan=False)]
 WorkspaceText = Annotated[

@@ -8,12 +8,10 @@ from pydantic import AfterValidator, Field, StringConstraints
 from vocafuse_server.core.errors import InvalidField
 from vocafuse_server.core.pages import DEFAULT_LIMIT
 from vocafuse_server.dialects.context import Session
-from vocafuse_server.dialects.fields import PRINTABLE, PageLimit, printable
+from vocafuse_server.dialects.fields import MAX_TAG_LENGTH, MAX_TAGS, PRINTABLE, PageLimit, printable
 from vocafuse_server.dialects.routing import NoteReader
 from vocafuse_server.dialects.upload_details import PublicBase
 from vocafuse_server.dialects.v2.fields import (
-    MAX_TAG_LENGTH,
-    MAX_TAGS,
     Offset,
     WorkspaceText,
     parse_workspace_id,

@@ -6,13 +6,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from vocafuse_server.core.database import JsonObject as JsonData
-from vocafuse_server.dialects.fields import RequestBody, ShortText
+from vocafuse_server.dialects.fields import RequestBody, ShortText, Tags
 from vocafuse_server.dialects.media_types import content_type
 from vocafuse_server.dialects.v2.fields import (
     AudioUrl,
     Duration,
     Metadata,
-    Tags,
     WorkspaceText,
     wire_time,
 )
