@@ -163,6 +163,9 @@ def test_a_page_that_dies_while_it_records(example: ExampleBackend, open_page: O
 
 def test_a_token_endpoint_that_is_down(behind_line: ExampleBackend, open_page: OpenPage) -> None:
     page = open_page(behind_line.url, clip=SHORT)
+    with page.expect_response("**/api/vocafuse-token") as answer:
+        page.reload()
+    answer.value.finished()
     expect(page.get_by_role("status")).to_have_text("Press to record.")
     page.clock.install()
     page.clock.fast_forward("02:00:00")  # the page's token has expired

@@ -121,4 +121,5 @@ async def test_a_note_that_was_being_transcribed_is_transcribed_once_it_is_back(
     back = await call(api, account, "POST", f"{note_id}/restore")
     assert back.json()["status"] == "processing"
     assert await jobs(api, "fetch_note") == []
-    assert await jobs(api, "transcribe_note") == [{"note_id": note_id, "run": 2}]
+    [job] = await jobs(api, "transcribe_note")
+    assert (job["note_id"], job["run"]) == (note_id, 2)
