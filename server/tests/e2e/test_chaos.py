@@ -90,7 +90,7 @@ def check_notes(server: Server, accepted: Accepted) -> None:
     texts = rows(server, "SELECT note_id::text, text FROM transcriptions")
     assert sorted(str(note_id) for note_id, _ in texts) == sorted(accepted.transcribable)
     assert all("date" in str(text).lower() for _, text in texts)
-    [[counted]] = rows(server, "SELECT sum(notes_count) FROM monthly_usage")
+    [[counted]] = rows(server, "SELECT sum(notes_count) FROM daily_usage")
     assert counted == NOTES
 
 
