@@ -31,7 +31,8 @@ audit: .venv/.dev-installed ## Known vulnerabilities of the pinned packages, whe
 
 web: node_modules/.installed ## Types and unit tests of the browser's part
 	$(NODE_PATH) node_modules/.bin/tsc -p sdk/web
-	$(NODE_PATH) node --test sdk/web/tests/*.test.js
+	$(NODE_PATH) node_modules/.bin/tsc -p console
+	$(NODE_PATH) node --test sdk/web/tests/*.test.js console/tests/*.test.js
 
 unit: .venv/.dev-installed ## Unit tests
 	$(BIN)/pytest -n 2 server/tests/unit sdk/python/tests bench/tests
@@ -59,6 +60,7 @@ bench: .venv/.dev-installed ## Measure beside other programs (1-2 hours; BENCH=l
 	$(BIN)/python bench/rate_limit.py
 	$(BIN)/python bench/pagination.py
 	$(BIN)/python -m bench.requests
+	$(BIN)/python -m bench.console
 
 openapi: .venv/.run-installed ## Write openapi.json from the code
 	$(BIN)/python -m vocafuse_server.openapi > openapi.json

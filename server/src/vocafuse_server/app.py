@@ -26,6 +26,7 @@ from vocafuse_server.core.secret_box import SecretBox
 from vocafuse_server.core.settings import Settings
 from vocafuse_server.dialects import documentation, operations
 from vocafuse_server.dialects.authentication import API_KEY_HEADER, API_SECRET_HEADER
+from vocafuse_server.dialects.console import console_router
 from vocafuse_server.dialects.context import AppContext
 from vocafuse_server.dialects.cors import OpenCors
 from vocafuse_server.dialects.examples import declare_examples
@@ -153,6 +154,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
     app.include_router(voice_notes.router)
     app.include_router(documentation.docs_router())
     app.include_router(recorder_router())
+    app.include_router(console_router())
     for kind in (ApiError, HTTPException, RequestValidationError, ClientDisconnect):
         app.add_exception_handler(kind, _render)
     app.add_exception_handler(AnsweredBefore, _replay)

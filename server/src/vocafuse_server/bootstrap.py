@@ -1,10 +1,10 @@
 """The first start: the first tenant with its key pair, and the file that tells this machine of it."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from vocafuse_server.accounts import queries, service
+from vocafuse_server.accounts import queries, service, sessions
 from vocafuse_server.accounts.models import Plan
 from vocafuse_server.accounts.secrets import KeyPair, new_key_pair
 from vocafuse_server.accounts.service import NewTenant
@@ -23,10 +23,12 @@ class Bootstrap:
     Attributes:
         credentials_file: Where clients on this machine find the key pair; None if it isn't known here.
         created: The tenant, if this start made it: the one time its secret is shown.
+        sign_in_code: What signs in to its console, once; None if it has no good key.
     """
 
     credentials_file: Path | None
     created: NewTenant | None
+    sign_in_code: str | None = field(default=None, repr=False)
 
 
 async def bootstrap(settings: Settings, database_url: str) -> Bootstrap:
@@ -34,21 +36,36 @@ async def bootstrap(settings: Settings, database_url: str) -> Bootstrap:
     path = settings.data_dir / CREDENTIALS_FILE
     database = Database(database_url, pool_size=1)
     try:
-        async with database.transaction() as session:
-            if await queries.default_tenant_exists(session):
-                return Bootstrap(_refresh(path, settings.base_url), created=None)
-            created = await service.create_tenant(
-                session,
-                name="Default",
-                plan=Plan.ENTERPRISE,
-                key_pair=_first_key_pair(settings),
-                now=utc_now(),
-                is_default=True,
-            )
-            # Written before the commit: a tenant whose secret nobody knows would be of no use.
-            _write(path, _credentials(settings.base_url, created))
+        known = await _first_tenant(settings, database, path)
     finally:
         await database.close()
+    return replace(known, sign_in_code=await new_sign_in_code(database_url))
+
+
+async def new_sign_in_code(database_url: str) -> str | None:
+    """What signs in to the default tenant's console, once; None if it has no good key."""
+    database = Database(database_url, pool_size=1)
+    try:
+        async with database.transaction() as session:
+            return await sessions.make_link(session, now=utc_now())
+    finally:
+        await database.close()
+
+
+async def _first_tenant(settings: Settings, database: Database, path: Path) -> Bootstrap:
+    async with database.transaction() as session:
+        if await queries.default_tenant_exists(session):
+            return Bootstrap(_refresh(path, settings.base_url), created=None)
+        created = await service.create_tenant(
+            session,
+            name="Default",
+            plan=Plan.ENTERPRISE,
+            key_pair=_first_key_pair(settings),
+            now=utc_now(),
+            is_default=True,
+        )
+        # Written before the commit: a tenant whose secret nobody knows would be of no use.
+        _write(path, _credentials(settings.base_url, created))
     return Bootstrap(path, created)
 
 

@@ -17,7 +17,7 @@ from vocafuse_server.accounts.secrets import new_key_pair
 from vocafuse_server.accounts.service import NewTenant, create_tenant
 from vocafuse_server.audio.errors import DecoderUnavailable
 from vocafuse_server.backup_commands import backup_command, restore_command
-from vocafuse_server.bootstrap import Bootstrap
+from vocafuse_server.bootstrap import Bootstrap, new_sign_in_code
 from vocafuse_server.core.clock import utc_now
 from vocafuse_server.core.data_dir import prepare_data_dir
 from vocafuse_server.core.database import Database
@@ -129,6 +129,19 @@ def migrate() -> None:
     typer.echo("The database is up to date.")
 
 
+@app.command()
+def console() -> None:
+    """Print a link that signs in to the first tenant's console, once, within ten minutes."""
+    settings = _settings()
+    with database_of(settings) as database_url:
+        code = asyncio.run(new_sign_in_code(database_url))
+    if code is None:
+        raise StartupError(
+            "The first tenant has no good API key; `vocafuse-server tenants create` makes another."
+        )
+    typer.echo(_console_address(settings, code))
+
+
 @tenants.command("create")
 def tenants_create(
     name: Annotated[str, typer.Option(help="What the account is called.")],
@@ -193,6 +206,11 @@ def _greet(settings: Settings, known: Bootstrap) -> None:
     """What a person needs to go on: where it is, the key pair once, and two lines to paste."""
     out = Console(soft_wrap=True, highlight=False)
     out.print(f"\n[bold]VocaFuse is ready[/] at [link]{settings.base_url}[/link]  (Ctrl-C stops it)\n")
+    if known.sign_in_code is not None:
+        out.print(f"  Console     [link]{_console_address(settings, known.sign_in_code)}[/link]")
+        out.print(
+            "              signs in once, within ten minutes; `vocafuse-server console` prints another\n"
+        )
     if known.created is not None:
         pair = known.created.key_pair
         out.print(f"  API key     {pair.api_key}\n  API secret  {pair.api_secret}")
@@ -208,6 +226,10 @@ def _greet(settings: Settings, known: Bootstrap) -> None:
         out.print("  makes another tenant.\n")
     out.print("Transcribe a sample with the command line client:\n")
     out.print(f"  {_client_line(settings)}\n", markup=False)
+
+
+def _console_address(settings: Settings, code: str) -> str:
+    return f"{settings.base_url.removesuffix('/v1')}/#link={code}"
 
 
 def _curl_line(settings: Settings, key: str, secret: str) -> str:

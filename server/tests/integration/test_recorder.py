@@ -66,14 +66,19 @@ def test_the_recorder_has_the_servers_version() -> None:
     assert version == __version__
 
 
-def test_a_wheel_holds_the_recorder_itself(tmp_path: Path) -> None:
+def test_a_wheel_holds_the_recorder_and_the_console_themselves(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=REPOSITORY / "server", check=True, capture_output=True)
     [wheel] = tmp_path.glob("*.whl")
+    page = REPOSITORY / "console" / "page"
+    files = [path for path in page.rglob("*") if path.is_file()]
+    console = {path.relative_to(page).as_posix(): path.read_bytes() for path in files}
     with zipfile.ZipFile(wheel) as packed:
-        held = {
-            name.removeprefix("vocafuse_server/sdk/"): packed.read(name)
-            for name in packed.namelist()
-            if name.startswith("vocafuse_server/sdk/")
-        }
-    assert held == sources()
+        for folder, sources_of in (("sdk", sources()), ("console", console)):
+            prefix = f"vocafuse_server/{folder}/"
+            held = {
+                name.removeprefix(prefix): packed.read(name)
+                for name in packed.namelist()
+                if name.startswith(prefix)
+            }
+            assert held == sources_of

@@ -19,6 +19,10 @@ class TokenExpired(ApiError):
     default_message = "The access token has expired. Ask for a new one."
 
 
+class SignInLinkSpent(InvalidToken):
+    default_message = "This link was used before, or is too old. Sign in with a key pair, or take a new link."
+
+
 class KeysUnavailable(ServiceUnavailable):
     default_message = "The keys of the token's issuer can't be read at the moment. Try again in a moment."
 

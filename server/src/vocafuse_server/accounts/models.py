@@ -69,6 +69,27 @@ class ApiKey(Base):
         return self.status
 
 
+class ConsoleSession(Base):
+    """Somebody is signed in to the console, with a key that may be revoked at any time."""
+
+    __tablename__ = "console_sessions"
+
+    digest: Mapped[bytes] = mapped_column(primary_key=True)
+    key_id: Mapped[ApiKeyId] = mapped_column(ForeignKey("api_keys.id", ondelete="CASCADE"), index=True)
+    signed_in_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class SignInLink(Base):
+    """A link that signs in to the console, and is deleted when it does."""
+
+    __tablename__ = "sign_in_links"
+
+    digest: Mapped[bytes] = mapped_column(primary_key=True)
+    key_id: Mapped[ApiKeyId] = mapped_column(ForeignKey("api_keys.id", ondelete="CASCADE"), index=True)
+    expires_at: Mapped[datetime]
+
+
 class DailyUsage(Base):
     """What a tenant's notes of one day took; deleting a note takes nothing off it.
 

@@ -67,7 +67,7 @@ async def list_keys(
     page: PageRequest,
 ) -> Page[ApiKey]:
     """The tenant's keys, newest first; revoked ones only when their status is asked for."""
-    conditions = [ApiKey.tenant_id == tenant_id, _key_is(status, now)]
+    conditions = [ApiKey.tenant_id == tenant_id, key_is(status, now)]
     total = await session.scalar(select(func.count()).select_from(ApiKey).where(*conditions))
     rows = await session.scalars(
         select(ApiKey).where(*conditions).order_by(ApiKey.id.desc()).offset(page.offset).limit(page.limit)
@@ -149,7 +149,8 @@ async def list_usage(session: AsyncSession, tenant_id: TenantId, *, since: date)
     return found.all()
 
 
-def _key_is(status: KeyStatus | None, now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+def key_is(status: KeyStatus | None, now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+    """Whether a key has this status, or none was asked for and it isn't revoked."""
     if status in {None, KeyStatus.REVOKED}:
         return ApiKey.status == (status or KeyStatus.ACTIVE)
     expired = ApiKey.expires_at <= now
@@ -163,7 +164,7 @@ _LIVE_KEY = RowQuery(
     .join(Tenant, Tenant.id == ApiKey.tenant_id)
     .where(
         ApiKey.api_key == bindparam("api_key"),
-        _key_is(KeyStatus.ACTIVE, bindparam("now")),
+        key_is(KeyStatus.ACTIVE, bindparam("now")),
         Tenant.status == "active",
     ),
 )

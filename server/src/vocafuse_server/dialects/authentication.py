@@ -7,6 +7,7 @@ from vocafuse_server.accounts.callers import Caller
 from vocafuse_server.accounts.errors import InvalidApiKey, InvalidToken
 from vocafuse_server.accounts.secrets import KeyPair
 from vocafuse_server.accounts.service import authenticate_key_pair, authenticate_token, verify_token
+from vocafuse_server.accounts.sessions import authenticate_session, is_session_token
 from vocafuse_server.dialects.context import AppContext
 
 API_KEY_HEADER = "X-VocaFuse-API-Key"
@@ -61,7 +62,15 @@ async def _key_caller(key_pair: KeyPair, context: AppContext) -> Caller:
     )
 
 
+def session_token(request: Request) -> str | None:
+    """The token of the console's session that an authenticated request came with; None for other callers."""
+    credentials = _credentials(request, pair_as_token=False)
+    return credentials if isinstance(credentials, str) and is_session_token(credentials) else None
+
+
 async def _token_caller(token: str, context: AppContext) -> Caller:
+    if is_session_token(token):
+        return await authenticate_session(context.database.rows, token, now=context.clock())
     claims = await verify_token(token, signer=context.token_signer, issuers=context.issuers)
     async with context.database.reading() as session:
         return await authenticate_token(session, claims)
