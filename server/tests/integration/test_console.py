@@ -85,7 +85,7 @@ async def test_a_session_ends_after_an_hour_unless_it_is_used(
 async def test_nobody_stays_signed_in_for_longer_than_half_a_day(
     api: Api, account: Account, clock: SettableClock
 ) -> None:
-    session = await begin(api, account)
+    session, lasts_s = await begin(api, account), 0
     for _ in range(13):
         clock.advance(timedelta(minutes=54))
         lasts_s = (await api.http.post(SESSION, headers=session)).json()["data"]["expires_in"]
