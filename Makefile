@@ -13,7 +13,7 @@ up: .venv/.run-installed ## Run the server on this machine until Ctrl-C
 	@$(BIN)/vocafuse-server up
 
 test: check audit ## Run every check and every test
-	$(BIN)/pytest -n 2 --dist loadgroup server/tests/integration server/tests/conformance server/tests/e2e
+	$(BIN)/pytest -n 3 --dist loadgroup server/tests/integration server/tests/conformance server/tests/e2e
 	@$(MAKE) --no-print-directory browser
 
 check: lint types web unit ## The quick part: style, types, import rules, unit tests

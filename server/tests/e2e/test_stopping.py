@@ -122,7 +122,6 @@ def stop_in_a_hurry(server: Server) -> str:
         assert time.monotonic() - began < PATIENCE_S / 2
         cut.finish()
         assert answer.result(PATIENCE_S) == 503
-    assert not any((server.data_dir / "audio" / "incoming").glob("*"))
     return cut.note_id
 
 

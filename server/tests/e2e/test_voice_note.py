@@ -48,7 +48,7 @@ def test_a_note_has_every_published_field_filled(client: Client, server: Server)
         *("id", "tenant_id", "user_id", "original_filename", "s3_key", "s3_bucket", "duration_seconds"),
         *("file_size_bytes", "audio_format", "sample_rate", "channels", "bit_rate", "audio_codec", "status"),
         *("features", "client_ip", "user_agent", "upload_source", "custom_tags", "created_at", "updated_at"),
-        *("processed_at", "uri", "subresource_uris"),
+        *("processed_at", "uri", "title", "tags", "subresource_uris"),
     ]
     assert note["status"] == "transcribed"
     assert note["tenant_id"] == server.credentials["tenant_id"]
