@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 .PHONY: help up test check lint types audit unit web integration conformance e2e browser chromium \
-  chaos fuzz bench openapi compatibility lock clean
+  chaos fuzz bench openapi compatibility lock servers clean
 
 help: ## Show this help
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -12,7 +12,7 @@ help: ## Show this help
 up: .venv/.run-installed ## Run the server on this machine until Ctrl-C
 	@$(BIN)/vocafuse-server up
 
-test: check audit ## Run every check and every test
+test: check audit servers ## Run every check and every test
 	$(BIN)/pytest -n 3 --dist loadgroup server/tests/integration server/tests/conformance server/tests/e2e
 	@$(MAKE) --no-print-directory browser
 
@@ -70,9 +70,17 @@ compatibility: .venv/.dev-installed ## Write docs/compatibility.md from the conf
 
 lock: .venv/.dev-installed ## Pin requirements/*.in again
 	$(PYTHON) -m pip install --quiet --target .venv/lock uv
-	for name in run dev node; do PYTHONPATH=.venv/lock $(PYTHON) -m uv pip compile --quiet --universal \
+	for name in run tracing dev node; do PYTHONPATH=.venv/lock $(PYTHON) -m uv pip compile --quiet --universal \
 	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  requirements/$$name.in -o requirements/$$name.txt; done
+
+servers: ## Install Debian's Postgres and PgBouncer for the tests, where that can be done
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! [ -x /usr/sbin/pgbouncer -a -d /usr/lib/postgresql ]; then \
+	  echo "Installing Debian's postgresql and pgbouncer"; \
+	  mkdir -p /etc/postgresql-common/createcluster.d; \
+	  echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.d/no-main.conf; \
+	  { apt-get update && RUNLEVEL=1 apt-get install -y --no-install-recommends postgresql pgbouncer; } >/dev/null 2>&1 \
+	  || echo "Could not be installed: the tests of a pooler are skipped, and say so"; fi
 
 clean: ## Remove what the build made (not your data)
 	rm -rf .venv node_modules .pytest_cache .ruff_cache build

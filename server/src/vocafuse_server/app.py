@@ -99,12 +99,16 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         ring = signing_keys(settings, clock)
-        database = Database(database_url, pool_size=settings.database_pool_size)
+        database = Database(
+            database_url, pool_size=settings.database_pool_size, direct_url=settings.direct_url
+        )
         key_usage = KeyUsage()
         rate_limiter = open_rate_limiter(settings, clock)
         issuers = ExternalIssuers(settings.token_issuers)
         feed = NoteFeed(
-            database, libpq_url(database_url), readers_per_tenant=settings.event_streams_per_tenant
+            database,
+            libpq_url(settings.direct_url or database_url),
+            readers_per_tenant=settings.event_streams_per_tenant,
         )
         app.state.context = AppContext(
             settings=settings,

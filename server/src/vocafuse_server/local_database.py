@@ -33,9 +33,10 @@ def sole_owner(data_dir: Path) -> Generator[None]:
 
 @contextmanager
 def database_of(settings: Settings) -> Generator[str]:
-    """The URL of a database that runs: the operator's, or the embedded one, started if need be."""
+    """The URL of a database that runs: the operator's, past any pooler, or the embedded one, started if need
+    be."""
     if settings.database_url is not None:
-        yield settings.database_url.get_secret_value()
+        yield settings.direct_url or settings.database_url.get_secret_value()
         return
     postgres = postgres_of(settings)
     if postgres.is_running():

@@ -1,8 +1,11 @@
 """Bringing a database's schema up to date."""
 
+import time
+
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
@@ -11,23 +14,38 @@ from vocafuse_server.core.database import Base, sqlalchemy_url
 from vocafuse_server.core.errors import StartupError
 
 # One migration at a time on a database, however many processes start at once.
-_LOCK = 0x766F6361
+MIGRATION_LOCK = 0x766F6361
+# A statement that waits for a lock on a table makes all wait that come after it, the serving version's too.
+_PATIENCE_S = 5.0
+_PAUSE_S = 0.2
 
 
-def migrate(database_url: str) -> None:
+def migrate(database_url: str, *, patience_s: float = _PATIENCE_S) -> None:
     """Run the migrations that the database hasn't had.
 
+    It may run while the version before serves; docs/fleet.md says what migrations may do therefore.
+
+    Args:
+        database_url: The database itself, not a pooler: the lock is its connection's.
+        patience_s: How long a statement may wait for a table.
+
     Raises:
-        StartupError: The database can't be reached.
+        StartupError: The database can't be reached, or a table that is to be changed isn't let go.
     """
     engine = create_engine(sqlalchemy_url(database_url), poolclass=NullPool)
     try:
         with engine.connect() as connection:
-            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+            _wait_for_turn(connection)
+            connection.execute(text(f"SET lock_timeout = {round(patience_s * 1000)}"))
             connection.commit()
             command.upgrade(alembic_config(connection), "head")
             connection.commit()
     except OperationalError as error:
+        if isinstance(error.orig, LockNotAvailable):
+            raise StartupError(
+                f"The database is in use: a table that is to be changed was not let go in {patience_s:g} s."
+                " Nothing is half done; try again, when no long transaction is open."
+            ) from error
         raise StartupError(f"The database can't be reached: {error.orig}") from error
     finally:
         engine.dispose()
@@ -38,6 +56,14 @@ def is_known_revision(revision: str) -> bool:
     return any(
         script.revision == revision for script in ScriptDirectory.from_config(_config()).walk_revisions()
     )
+
+
+def _wait_for_turn(connection: Connection) -> None:
+    """Take the lock. It is asked for again and again, because an index that is built concurrently waits for
+    all open statements: for one that waits for this lock, for ever."""
+    while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": MIGRATION_LOCK}):
+        connection.commit()
+        time.sleep(_PAUSE_S)
 
 
 def alembic_config(connection: Connection) -> Config:

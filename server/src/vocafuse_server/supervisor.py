@@ -93,9 +93,10 @@ class Supervisor:
             port = int(listener.getsockname()[1])
             settings = self._settings.model_copy(update={"port": port})
             with self._database() as (database_url, postgres):
-                await asyncio.to_thread(migrate, database_url)
+                direct_url = settings.direct_url or database_url
+                await asyncio.to_thread(migrate, direct_url)
                 self._report("Database ready")
-                known = await bootstrap(settings, database_url)
+                known = await bootstrap(settings, direct_url)
                 await self._run_children(settings, database_url, listener, postgres, known)
 
     @contextmanager

@@ -21,6 +21,7 @@ from vocafuse_server.jobs.maintenance import MaintenanceContext
 from vocafuse_server.jobs.running import Crew, run_queues
 from vocafuse_server.jobs.tasks import JobContexts, register_tasks
 from vocafuse_server.metrics_server import serving_metrics
+from vocafuse_server.notes.direct_uploads import DirectUploadContext
 from vocafuse_server.notes.fetching import FetchingContext
 from vocafuse_server.notes.transcribing import TranscribingContext
 from vocafuse_server.storage.disk import disks_of
@@ -64,6 +65,7 @@ async def run_worker(
         crew = Crew(
             database=contexts.transcribing.database,
             database_url=database_url,
+            direct_url=settings.direct_url,
             places={
                 Queue.TRANSCRIPTION: settings.transcriptions_in_flight,
                 # By itself, so that no transcription waits behind slow servers of other people.
@@ -89,7 +91,12 @@ async def _contexts(settings: Settings, database_url: str) -> AsyncGenerator[Job
     async with AsyncExitStack() as stack:
         metrics = Metrics()
         stack.enter_context(serving_metrics(settings, metrics))
-        database = Database(database_url, pool_size=settings.database_pool_size, statement_s=_STATEMENT_S)
+        database = Database(
+            database_url,
+            pool_size=settings.database_pool_size,
+            direct_url=settings.direct_url,
+            statement_s=_STATEMENT_S,
+        )
         stack.push_async_callback(database.close)
         decoder = DecoderPool(
             processes=settings.decoder_processes,
@@ -112,14 +119,14 @@ async def _contexts(settings: Settings, database_url: str) -> AsyncGenerator[Job
         queue = JobQueue()
         fetcher = UrlFetcher(guard, max_bytes=settings.max_upload_bytes, max_connections=_FETCHES_IN_FLIGHT)
         stack.push_async_callback(fetcher.close)
-        transcribing = TranscribingContext(
-            database, queue, open_objects(settings), decoder, engine, metrics=metrics
-        )
+        objects = open_objects(settings)
+        transcribing = TranscribingContext(database, queue, objects, decoder, engine, metrics=metrics)
         yield JobContexts(
             transcribing=transcribing,
             fetching=FetchingContext(
                 transcribing, fetcher, max_bytes=settings.max_upload_bytes, disks=disks_of(settings)
             ),
+            uploads=DirectUploadContext(database, queue, objects, max_bytes=settings.max_upload_bytes),
             delivery=DeliveryContext(
                 database,
                 queue,

@@ -42,6 +42,7 @@ async def running(
     crew = Crew(
         database=database,
         database_url=database_url,
+        direct_url=None,
         places={Queue.MAINTENANCE: 2},
         pool_size=2,
         stop_s=stop_s,

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, cast
 
 import psycopg
-from sqlalchemy import JSON, DateTime, Enum, MetaData, Text, Uuid, event, text
+from sqlalchemy import JSON, Connection, DateTime, Enum, MetaData, Text, Uuid, event, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -88,6 +88,11 @@ def libpq_url(database_url: str) -> str:
     return sqlalchemy_url(database_url).replace("postgresql+psycopg://", "postgresql://", 1)
 
 
+def connection_options(direct_url: str | None) -> dict[str, Any]:
+    """How the driver has to connect, with a pooler before the database or without."""
+    return {} if direct_url is None else {"prepare_threshold": None}
+
+
 # A connection that lay idle for longer than this is tried before it is used: Postgres may have gone and come
 # back. One used a moment ago has just shown that it works, so that busy servers try none.
 _TRUSTED_S = 0.5
@@ -115,13 +120,28 @@ def _limit_statements(engine: AsyncEngine, *, statement_s: float) -> None:
     def connected(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
         connection.autocommit = True
         cursor = connection.cursor()
-        cursor.execute(f"SET statement_timeout = {round(statement_s * 1000)}")
-        # Whoever does nothing in a transaction for so long holds its locks for no good.
-        cursor.execute(f"SET idle_in_transaction_session_timeout = {round(2 * statement_s * 1000)}")
+        cursor.execute(_limits(statement_s, is_local=False))
         cursor.close()
         connection.autocommit = False
 
     event.listen(engine.sync_engine, "connect", connected)
+
+
+def _limit_transactions(engine: AsyncEngine, *, statement_s: float) -> None:
+    """As `_limit_statements`, for a pooler's connections, on which nothing may stay that is set."""
+
+    def begun(connection: Connection) -> None:
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+            connection.exec_driver_sql(_limits(statement_s, is_local=True))
+
+    event.listen(engine.sync_engine, "begin", begun)
+
+
+def _limits(statement_s: float, *, is_local: bool) -> str:
+    # Whoever does nothing in a transaction for twice as long holds its locks for no good.
+    limits = {"statement_timeout": statement_s, "idle_in_transaction_session_timeout": 2 * statement_s}
+    calls = [f"set_config('{name}', '{round(s * 1000)}', {is_local})" for name, s in limits.items()]
+    return f"SELECT {', '.join(calls)}"
 
 
 class Database:
@@ -129,6 +149,8 @@ class Database:
 
     Args:
         pool_size: Connections at most, one of them for single rows; at least one is for all else.
+        direct_url: The database itself, if `database_url` leads to a pooler that gives out connections for
+            one transaction. Nothing is kept on those then; single rows are read past the pooler.
         trusted_s: How long a connection may lie idle and be used without being tried first.
         statement_s: How long one statement may take.
 
@@ -141,19 +163,22 @@ class Database:
         database_url: str,
         *,
         pool_size: int,
+        direct_url: str | None = None,
         trusted_s: float = _TRUSTED_S,
         statement_s: float = _STATEMENT_S,
     ) -> None:
-        self.rows = RowReader(libpq_url(database_url))
+        self.rows = RowReader(libpq_url(direct_url or database_url))
         self._engine: AsyncEngine = create_async_engine(
             sqlalchemy_url(database_url),
             pool_size=max(1, pool_size - 1),
             max_overflow=0,
             pool_timeout=10,
+            connect_args=connection_options(direct_url),
             hide_parameters=True,  # Values can be secrets; errors and logs show the SQL alone.
         )
         _try_idle_connections(self._engine, trusted_s=trusted_s)
-        _limit_statements(self._engine, statement_s=statement_s)
+        limit = _limit_statements if direct_url is None else _limit_transactions
+        limit(self._engine, statement_s=statement_s)
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
         single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._reading_sessions = async_sessionmaker(single, expire_on_commit=False)

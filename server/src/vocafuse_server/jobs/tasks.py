@@ -17,6 +17,7 @@ from vocafuse_server.core.metrics import TranscriptionOutcome
 from vocafuse_server.core.queue import JobQueue, Queue, Task
 from vocafuse_server.jobs.maintenance import MaintenanceContext, resume_lost_deliveries, run_deletion
 from vocafuse_server.notes import list_queries, retention, sweeping
+from vocafuse_server.notes.direct_uploads import DirectUploadContext, find_upload, moment
 from vocafuse_server.notes.fetching import FetchingContext, fetch_note
 from vocafuse_server.notes.models import FIRST_RUN
 from vocafuse_server.notes.sweeping import SweepContext
@@ -46,6 +47,7 @@ class JobContexts:
 
     transcribing: TranscribingContext
     fetching: FetchingContext
+    uploads: DirectUploadContext
     delivery: DeliveryContext
     maintenance: MaintenanceContext
 
@@ -75,6 +77,9 @@ def register_tasks(app: App, contexts: JobContexts) -> None:
     async def fetch(job: JobContext, note_id: str, run: int, tenant_id: str | None = None) -> None:
         await run_fetch(contexts.fetching, NoteId(UUID(note_id)), run=run, attempt=job.job.attempts + 1)
 
+    async def look_for_upload(note_id: str, since: float, until: float) -> None:
+        await find_upload(contexts.uploads, NoteId(UUID(note_id)), since=moment(since), until=moment(until))
+
     async def deliver_webhook(delivery_id: str, attempt: int) -> None:
         await deliver(contexts.delivery, DeliveryId(UUID(delivery_id)), attempt=attempt)
 
@@ -103,6 +108,7 @@ def register_tasks(app: App, contexts: JobContexts) -> None:
     retry = _Backoff()
     app.task(name=Task.TRANSCRIBE_NOTE.value, retry=retry, pass_context=True)(transcribe)
     app.task(name=Task.FETCH_NOTE.value, retry=retry, pass_context=True)(fetch)
+    app.task(name=Task.FIND_UPLOAD.value, retry=retry)(look_for_upload)
     app.task(name=Task.DELIVER_WEBHOOK.value, retry=retry)(deliver_webhook)
     app.task(name=Task.DELETE_AUDIO.value, retry=retry)(delete_audio)
     app.task(name=Task.REPLAY_DELIVERIES.value, retry=retry)(replay_deliveries)

@@ -93,13 +93,13 @@ async def begin_run(
         language: A code; None for the one that was asked for before.
     """
     wanted = Note.language if language is None else literal(language)
-    has_ended = Note.status.in_((NoteStatus.TRANSCRIBED, NoteStatus.FAILED))
     has_source = or_(Note.file_size_bytes.is_not(None), Note.source_url.is_not(None))
-    can_begin = and_(Note.status == NoteStatus.CREATED, has_source)
+    waits = (NoteStatus.CREATED, NoteStatus.TRANSCRIBED, NoteStatus.FAILED)
+    can_begin = and_(Note.status.in_(waits), has_source)
     changes_language = and_(Note.status == NoteStatus.PROCESSING, Note.language.is_distinct_from(wanted))
     return await session.scalar(
         update(Note)
-        .where(Note.id == note_id, *_visible_to(owner), or_(can_begin, has_ended, changes_language))
+        .where(Note.id == note_id, *_visible_to(owner), or_(can_begin, changes_language))
         .values(
             status=NoteStatus.PROCESSING,
             language=wanted,
@@ -144,6 +144,22 @@ async def mark_failed(
         note_id,
         NoteStatus.PROCESSING,
         Note.transcription_run == run,
+        status=NoteStatus.FAILED,
+        failure_code=code,
+        failure_message=message,
+        updated_at=now,
+        processed_at=now,
+    )
+
+
+async def mark_refused(
+    session: AsyncSession, note_id: NoteId, *, code: str, message: str, now: datetime
+) -> Note | None:
+    """created -> failed, with the reason: what has arrived can't be used."""
+    return await _step(
+        session,
+        note_id,
+        NoteStatus.CREATED,
         status=NoteStatus.FAILED,
         failure_code=code,
         failure_message=message,

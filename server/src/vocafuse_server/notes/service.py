@@ -344,6 +344,15 @@ async def record_failure(
     return True
 
 
+async def refuse_audio(
+    session: AsyncSession, queue: JobQueue, note_id: NoteId, *, code: str, message: str, now: datetime
+) -> None:
+    """created -> failed, because what its client put into the store can't be used; if it still waits."""
+    note = await queries.mark_refused(session, note_id, code=code, message=message, now=now)
+    if note is not None:
+        await announce_note(session, queue, note, EventKind.FAILED, now=now)
+
+
 async def enqueue_run(session: AsyncSession, queue: JobQueue, note: Note) -> None:
     """Put the run that a note is in on the queue, in its tenant's turn."""
     is_elsewhere = note.source_url is not None and note.file_size_bytes is None

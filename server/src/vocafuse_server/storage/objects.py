@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import LocalStore, from_url
+from obstore.store import AzureStore, GCSStore, LocalStore, S3Store, from_url
 
 from vocafuse_server.core.data_dir import AUDIO_FOLDER
 from vocafuse_server.core.errors import StartupError
@@ -87,6 +88,29 @@ class Objects:
             result = await obstore.get_async(self._store, key, options={"range": (start, end)})
         return (bytes(chunk) async for chunk in result.stream(min_chunk_size=CHUNK_BYTES))
 
+    async def size(self, key: str) -> int | None:
+        """How many bytes an object has; None if there is none, or it isn't whole yet."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return (await obstore.head_async(self._store, key))["size"]
+        except FileNotFoundError:
+            return None
+
+    @property
+    def signs_urls(self) -> bool:
+        """Whether clients can be given URLs of the store's own."""
+        return isinstance(self._store, S3Store | GCSStore | AzureStore)
+
+    async def upload_url(self, key: str, *, lifetime: timedelta) -> str:
+        """A URL to which an object can be PUT for a while, past this server.
+
+        Raises:
+            TypeError: The store has no such URLs.
+        """
+        if not isinstance(self._store, S3Store | GCSStore | AzureStore):
+            raise TypeError("the store signs no URLs")
+        return await obstore.sign_async(self._store, "PUT", key, lifetime)
+
     async def rename(self, source: str, target: str) -> None:
         """Give an object another key, replacing what was there."""
         async with asyncio.timeout(self._timeout_s):
@@ -149,13 +173,21 @@ def open_objects(settings: Settings, *, timeout_s: float = _TIMEOUT_S) -> Object
     try:
         if settings.storage_url is None:
             folder = settings.data_dir / AUDIO_FOLDER
-            return Objects(_local(folder), bucket="local", folder=folder)
-        # Its client's own limits, 5 s to connect and 30 s for a try, hold besides.
-        store = from_url(settings.storage_url, retry_config={"max_retries": 3, "retry_timeout": _RETRIED})
-        return Objects(store, bucket=settings.storage_url, timeout_s=timeout_s)
+            objects = Objects(_local(folder), bucket="local", folder=folder)
+        else:
+            # Its client's own limits, 5 s to connect and 30 s for a try, hold besides.
+            store = from_url(settings.storage_url, retry_config={"max_retries": 3, "retry_timeout": _RETRIED})
+            bucket = urlsplit(settings.storage_url).netloc or settings.storage_url
+            objects = Objects(store, bucket=bucket, timeout_s=timeout_s)
     except (BaseError, OSError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise StartupError(f"VOCAFUSE_STORAGE_URL: the object store can't be opened ({reason})") from error
+    if settings.uploads == "direct" and not objects.signs_urls:
+        raise StartupError(
+            "VOCAFUSE_UPLOADS is `direct`, but only S3, GCS and Azure give clients URLs of their own:"
+            " set VOCAFUSE_STORAGE_URL to one of those, or VOCAFUSE_UPLOADS to `server`."
+        )
+    return objects
 
 
 def _local(folder: Path) -> LocalStore:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import ClientDisconnect
 
 from vocafuse_server.accounts.callers import Caller
@@ -18,7 +19,7 @@ from vocafuse_server.dialects.upload_details import extension_of, public_base, u
 from vocafuse_server.dialects.v1.responses import errors
 from vocafuse_server.dialects.v1.schemas import UploadRequest, UploadResponse
 from vocafuse_server.dialects.v1.vocabulary import VOICENOTES
-from vocafuse_server.notes import service
+from vocafuse_server.notes import direct_uploads, service
 from vocafuse_server.notes.errors import UploadInterrupted
 from vocafuse_server.notes.intake import received_audio
 from vocafuse_server.notes.models import Note
@@ -52,22 +53,29 @@ async def create_upload(
 
     async def create() -> UploadResponse:
         note = await service.create_note(session, new, now=context.clock())
-        return _upload_response(note, request, context)
+        return _upload_response(note, request, context, await _put_url(session, note, request, context))
 
     return await once.answer(session, create)
 
 
-def _upload_response(note: Note, request: Request, context: AppContext) -> UploadResponse:
-    base_url = public_base(request, context)
+async def _put_url(session: AsyncSession, note: Note, request: Request, context: AppContext) -> str:
+    """Where the bytes go: here, or past this server into the store, where a job then looks for them."""
     lifetime = timedelta(seconds=context.settings.upload_url_seconds)
+    if context.settings.uploads == "direct":
+        await direct_uploads.look_for(session, context.queue, note.id, now=context.clock(), lifetime=lifetime)
+        return await context.objects.upload_url(direct_uploads.incoming_key(note.id), lifetime=lifetime)
     query = context.upload_url_signer.query(note.id, now=context.clock(), lifetime=lifetime)
+    return f"{public_base(request, context)}/v1/uploads/{note.id}?{query}"
+
+
+def _upload_response(note: Note, request: Request, context: AppContext, presigned_url: str) -> UploadResponse:
     return UploadResponse(
         voicenote_id=str(note.id),
         recording_id=str(note.id),
         upload_type="single",
-        presigned_url=f"{base_url}/v1/uploads/{note.id}?{query}",
+        presigned_url=presigned_url,
         s3_key=note.audio_key,
-        audio_url=f"{base_url}{VOICENOTES.uri(note.id)}/audio",
+        audio_url=f"{public_base(request, context)}{VOICENOTES.uri(note.id)}/audio",
         expires_in=context.settings.upload_url_seconds,
         processing_strategy="server",
         client_processed=False,

@@ -1,0 +1,262 @@
+"""A Postgres of the operator's own: a stock one over TCP, alone and behind PgBouncer in transaction mode."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import psycopg
+import pytest
+from alembic import command
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
+from support.app import SettableClock, make_account, running_app
+from support.stock_servers import pgbouncer, pgbouncer_program, stock_postgres
+from support.waiting import wait_until
+
+from vocafuse_server.core.database import Database, see_one_moment, sqlalchemy_url
+from vocafuse_server.core.errors import StartupError
+from vocafuse_server.core.ids import new_uuid
+from vocafuse_server.core.queue import JobQueue, Queue, Task, worker_app
+from vocafuse_server.core.settings import Settings, load_settings
+from vocafuse_server.local_database import database_of
+from vocafuse_server.schema import MIGRATION_LOCK, alembic_config, migrate
+
+pytestmark = pytest.mark.xdist_group("stock-postgres")
+
+_PATIENCE_S = 30
+# Fewer than those that ask, so that each connection serves one after the other.
+_SERVER_CONNECTIONS = 3
+# What the first version said that a fleet could run.
+_OLD_SCHEMA = "0006"
+_OLD_STATEMENTS = (
+    "INSERT INTO tenants (id, name, plan, created_at, updated_at) VALUES (%(id)s, 'T', 'pro', now(), now())",
+    "INSERT INTO notes (id, tenant_id, status, title, tags, metadata, original_filename, audio_key,"
+    " upload_source, created_at, updated_at) VALUES (%(id)s, %(id)s, 'created', 'T', '{}', '{}', 'a.wav',"
+    " %(id)s, 'api', now(), now())",
+    "UPDATE notes SET status = 'processing', audio_format = 'wav', file_size_bytes = 1 WHERE id = %(id)s",
+    "UPDATE notes SET status = 'transcribed', transcription_run = 1 WHERE id = %(id)s",
+    "INSERT INTO webhooks (id, tenant_id, url, events, secret, status, created_at, updated_at)"
+    " VALUES (%(id)s, %(id)s, 'http://a', '{voicenote.created}', 's', 'active', now(), now())",
+    "INSERT INTO webhook_deliveries (id, tenant_id, webhook_id, note_id, event, payload, status, attempts,"
+    " next_attempt_at, created_at, updated_at) VALUES (%(id)s, %(id)s, %(id)s, %(id)s, 'voicenote.created',"
+    " '{}', 'pending', 0, now(), now(), now())",
+    "SELECT id, title, status FROM notes WHERE tenant_id = %(id)s ORDER BY created_at DESC, id LIMIT 20",
+)
+
+
+@pytest.fixture(scope="module")
+def stock_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with stock_postgres(tmp_path_factory.mktemp("stock") / "data", "max_connections=60") as url:
+        migrate(url)
+        yield url
+
+
+@pytest.fixture(scope="module")
+def pooler_url(stock_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    program = pgbouncer_program()
+    if program is None:
+        pytest.skip("PgBouncer is not installed: `apt-get install pgbouncer`, or `make servers` as root")
+    folder = tmp_path_factory.mktemp("pooler") / "pgbouncer"
+    with pgbouncer(program, folder, stock_url, server_connections=_SERVER_CONNECTIONS) as url:
+        yield url
+
+
+async def test_the_api_works_on_a_stock_server(stock_url: str, tmp_path: Path, clock: SettableClock) -> None:
+    with psycopg.connect(stock_url) as connection:
+        assert connection.info.server_version >= 150_000
+        assert connection.execute("SELECT inet_server_port()").fetchone() is not None
+    await _use_api(Settings.model_validate({"data_dir": tmp_path, "database_url": stock_url}), clock)
+
+
+async def test_the_api_works_through_a_pooler(
+    stock_url: str, pooler_url: str, tmp_path: Path, clock: SettableClock
+) -> None:
+    settings = Settings.model_validate(
+        {"data_dir": tmp_path, "database_url": pooler_url, "database_direct_url": stock_url}
+    )
+    await _use_api(settings, clock)
+
+
+async def _use_api(settings: Settings, clock: SettableClock) -> None:
+    """Make notes and read them back, many at a time, again and again."""
+    assert settings.database_url is not None
+    url = settings.database_url.get_secret_value()
+    database = Database(url, pool_size=2, direct_url=settings.direct_url)
+    account = await make_account(database)
+    await database.close()
+    async with running_app(settings, url, clock) as api:
+        headers = account.headers
+        made = await asyncio.gather(
+            *(api.http.post("/v1/upload", headers=headers, json={"file_name": f"{n}.wav"}) for n in range(30))
+        )
+        uploaded = [
+            await api.http.put(one.json()["presigned_url"], content=b"RIFF\x24\x00\x00\x00WAVEfmt ")
+            for one in made[:5]
+        ]
+        assert {one.status_code for one in uploaded} == {200}
+        read = await asyncio.gather(
+            *(
+                api.http.get(f"/v1/voicenotes/{one.json()['voicenote_id']}", headers=headers)
+                for one in made[:5] * 20
+            )
+        )
+        assert {one.status_code for one in read} == {200}
+        assert {one.json()["status"] for one in read} == {"processing"}
+        listed = await asyncio.gather(
+            *(api.http.get("/v1/voicenotes?limit=2", headers=headers) for _ in range(20))
+        )
+        assert {one.json()["total"] for one in listed} == {5}
+
+
+async def test_a_pooler_is_left_no_statements_and_no_settings(stock_url: str, pooler_url: str) -> None:
+    database = Database(pooler_url, pool_size=8, direct_url=stock_url)
+
+    async def ask(number: int) -> int:
+        async with database.transaction() as session:
+            if number % 3 == 0:
+                await see_one_moment(session)
+            found: int = (await session.scalars(text("SELECT CAST(:n AS int)"), {"n": number})).one()
+        return found
+
+    assert await asyncio.gather(*map(ask, range(200))) == list(range(200))
+    async with database.reading() as session:
+        left = await session.execute(
+            text(
+                "SELECT (SELECT count(*) FROM pg_prepared_statements),"
+                " current_setting('transaction_isolation')"
+            )
+        )
+        assert left.one() == (0, "read committed")
+    await database.close()
+
+
+async def test_workers_hear_of_jobs_past_the_pooler(stock_url: str, pooler_url: str) -> None:
+    app = worker_app(pooler_url, pool_size=4, direct_url=stock_url)
+    done: asyncio.Queue[str] = asyncio.Queue()
+
+    async def run(key: str) -> None:
+        done.put_nowait(key)
+
+    app.task(name=Task.DELETE_AUDIO.value)(run)
+    database = Database(pooler_url, pool_size=4, direct_url=stock_url)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(app.open_async())
+        working = asyncio.create_task(
+            # Only what is heard of is done in time: it looks by itself once an hour.
+            app.run_worker_async(
+                queues=["maintenance"], fetch_job_polling_interval=3600, install_signal_handlers=False
+            )
+        )
+        await asyncio.to_thread(wait_until, lambda: _listeners(stock_url) > 0)
+        for number in range(20):
+            async with database.transaction() as session:
+                await JobQueue().enqueue(session, Task.DELETE_AUDIO, queue=Queue.MAINTENANCE, key=str(number))
+            assert await asyncio.wait_for(done.get(), _PATIENCE_S) == str(number)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+    await database.close()
+
+
+def _listeners(url: str) -> int:
+    with psycopg.connect(url) as connection:
+        found = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"
+        ).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def test_commands_go_past_the_pooler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOCAFUSE_DATABASE_URL", "postgresql://notes@pooler/notes")
+    monkeypatch.setenv("VOCAFUSE_DATABASE_DIRECT_URL", "postgresql://notes@database/notes")
+    with database_of(load_settings()) as url:
+        assert url == "postgresql://notes@database/notes"
+    monkeypatch.delenv("VOCAFUSE_DATABASE_URL")
+    with pytest.raises(StartupError, match="VOCAFUSE_DATABASE_DIRECT_URL"):
+        load_settings()
+
+
+def test_a_second_migration_waits_without_holding_up_the_first(stock_url: str) -> None:
+    with (
+        psycopg.connect(stock_url, autocommit=True) as first,
+        psycopg.connect(stock_url, autocommit=True) as onlooker,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        first.execute("SELECT pg_advisory_lock(%s)", [MIGRATION_LOCK])
+        second = threads.submit(migrate, stock_url)
+        asked = (
+            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND backend_start >"
+            " (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid())"
+        )
+        wait_until(lambda: onlooker.execute(asked.encode()).rowcount > 0)
+        # It waits for every statement that is open: for one that waits for the lock, for ever.
+        first.execute("SET statement_timeout = '20s'")
+        first.execute("CREATE INDEX CONCURRENTLY ix_while_others_wait ON notes (title)")
+        first.execute("DROP INDEX CONCURRENTLY ix_while_others_wait")
+        assert not second.done()
+        first.execute("SELECT pg_advisory_unlock_all()")
+        assert second.result(timeout=_PATIENCE_S) is None
+
+
+def test_the_version_before_serves_while_the_schema_moves_on(stock_url: str) -> None:
+    """What the oldest version that a fleet can run says to the database goes on working, all the way."""
+    url = _old_database(stock_url, "moving")
+    stop, slowest_s = threading.Event(), 0.0
+
+    def serve() -> int:
+        nonlocal slowest_s
+        written = 0
+        with psycopg.connect(url, autocommit=True) as connection:
+            while not (stop.is_set() and written):
+                started = time.monotonic()
+                values = {"id": new_uuid()}
+                for statement in _OLD_STATEMENTS:
+                    connection.execute(statement.encode(), values)
+                slowest_s = max(slowest_s, time.monotonic() - started)
+                written += 1
+        return written
+
+    with ThreadPoolExecutor(1) as threads:
+        serving = threads.submit(serve)
+        with psycopg.connect(url, autocommit=True) as connection:
+            begun = "SELECT FROM notes LIMIT 1"
+            wait_until(lambda: serving.done() or connection.execute(begun.encode()).rowcount > 0)
+        migrate(url)
+        before = _count_notes(url)
+        wait_until(lambda: _count_notes(url) > before or serving.done())  # and on the new schema as well
+        stop.set()
+        assert serving.result(timeout=_PATIENCE_S) == _count_notes(url)
+    assert slowest_s < 5
+
+
+def _old_database(stock_url: str, name: str) -> str:
+    """A database with the old schema."""
+    with psycopg.connect(stock_url, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}".encode())
+    url = f"{stock_url.rpartition('/')[0]}/{name}"
+    engine = create_engine(sqlalchemy_url(url), poolclass=NullPool)
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), _OLD_SCHEMA)
+    engine.dispose()
+    return url
+
+
+def _count_notes(url: str) -> int:
+    with psycopg.connect(url) as connection:
+        found = connection.execute("SELECT count(*) FROM notes").fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def test_a_table_that_is_in_use_is_told_and_nothing_is_half_done(stock_url: str) -> None:
+    url = _old_database(stock_url, "held")
+    with psycopg.connect(url) as holder:
+        holder.execute("LOCK TABLE notes IN ROW EXCLUSIVE MODE")
+        with pytest.raises(StartupError, match="in use"):
+            migrate(url, patience_s=0.1)
+    migrate(url)
+    migrate(url)
