@@ -70,7 +70,7 @@ compatibility: .venv/.dev-installed ## Write docs/compatibility.md from the conf
 
 lock: .venv/.dev-installed ## Pin requirements/*.in again
 	$(PYTHON) -m pip install --quiet --target .venv/lock uv
-	for name in run tracing dev node; do PYTHONPATH=.venv/lock $(PYTHON) -m uv pip compile --quiet --universal \
+	for name in run tracing s3 dev node; do PYTHONPATH=.venv/lock $(PYTHON) -m uv pip compile --quiet --universal \
 	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  requirements/$$name.in -o requirements/$$name.txt; done
 
@@ -100,9 +100,12 @@ clean: ## Remove what the build made (not your data)
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps -e server -e sdk/python
 	@touch $@
 
-.venv/.dev-installed: requirements/dev.txt .venv/.run-installed
+.venv/.dev-installed: requirements/dev.txt requirements/s3.txt .venv/.run-installed
 	@echo "Installing the test tools"
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements/dev.txt
+	@rm -rf .venv/s3
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes --no-deps --target .venv/s3 \
+	  -r requirements/s3.txt
 	@touch $@
 
 # The machine's Node.js where there is one; else it comes into .venv.

@@ -19,6 +19,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("VOCAFUSE_") and not name.startswith("VOCAFUSE_TEST_"):
             monkeypatch.delenv(name)
+    monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT", raising=False)
 
 
 @pytest.fixture(scope="session", autouse=True)

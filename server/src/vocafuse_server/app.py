@@ -1,5 +1,6 @@
 """The API process: the app and everything in it."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -24,6 +25,7 @@ from vocafuse_server.core.metrics import Metrics
 from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.core.secret_box import SecretBox
 from vocafuse_server.core.settings import Settings
+from vocafuse_server.core.tracing import open_tracer
 from vocafuse_server.dialects import documentation, operations
 from vocafuse_server.dialects.authentication import API_KEY_HEADER, API_SECRET_HEADER
 from vocafuse_server.dialects.console import console_router
@@ -95,6 +97,7 @@ class Api(FastAPI):
 def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now) -> FastAPI:
     """The app that answers requests; it opens what it needs when it starts and closes it when it stops."""
     metrics = Metrics()
+    tracer = open_tracer(settings, "vocafuse-api")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -137,6 +140,8 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         await issuers.close()
         await rate_limiter.close()
         await database.close()
+        if tracer is not None:
+            await asyncio.to_thread(tracer.close)
 
     app = Api(
         title="VocaFuse server",
@@ -173,7 +178,9 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         expose_headers=["X-Request-Id", "Retry-After", REPLAYED_HEADER, *RATE_LIMIT_HEADERS],
     )
     app.add_middleware(RateLimitHeaders, respond=respond)
-    app.add_middleware(RequestLog, metrics=metrics, security_headers=SecurityHeaders(settings.public_url))
+    app.add_middleware(
+        RequestLog, metrics=metrics, security_headers=SecurityHeaders(settings.public_url), tracer=tracer
+    )
     return app
 
 

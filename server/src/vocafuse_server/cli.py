@@ -24,6 +24,7 @@ from vocafuse_server.core.database import Database
 from vocafuse_server.core.errors import StartupError
 from vocafuse_server.core.keys import encryption_keys, signing_keys
 from vocafuse_server.core.logging import configure_logging
+from vocafuse_server.core.queue import Queue
 from vocafuse_server.core.settings import Settings, default_data_dir, load_settings
 from vocafuse_server.key_commands import keys
 from vocafuse_server.local_database import database_of, sole_owner
@@ -110,14 +111,25 @@ def api(
 
 @app.command()
 def worker(
-    supervisor_fd: SupervisorFd = None, alone: Annotated[bool, typer.Option(hidden=True)] = False
+    supervisor_fd: SupervisorFd = None,
+    alone: Annotated[bool, typer.Option(hidden=True)] = False,
+    queues: Annotated[
+        str, typer.Option(metavar="NAMES", help="The queues it takes jobs off, with commas between.")
+    ] = ",".join(Queue),
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="Jobs of each queue at a time; else the settings'.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Whisper model, in place of VOCAFUSE_MODEL.")] = None,
 ) -> None:
     """Run one worker process, for a fleet. Needs VOCAFUSE_DATABASE_URL."""
-    from vocafuse_server.worker import run_worker
+    from vocafuse_server.worker import Role, run_worker
 
     settings = _settings()
+    if model is not None:
+        settings = settings.model_copy(update={"model": model})
+    role = Role(_parse_queues(queues), concurrency)
     link = None if supervisor_fd is None else SupervisorLink(supervisor_fd)
-    asyncio.run(run_worker(settings, _database_url(settings), link=link, is_alone=alone))
+    asyncio.run(run_worker(settings, _database_url(settings), link=link, role=role, is_alone=alone))
 
 
 @app.command()
@@ -172,6 +184,15 @@ async def _create_tenant(database_url: str, *, name: str, plan: Plan) -> NewTena
             return await create_tenant(session, name=name, plan=plan, key_pair=new_key_pair(), now=utc_now())
     finally:
         await database.close()
+
+
+def _parse_queues(names: str) -> frozenset[Queue]:
+    try:
+        return frozenset(Queue(name.strip()) for name in names.split(","))
+    except ValueError:
+        raise typer.BadParameter(
+            f"must be some of {', '.join(Queue)}, with commas between", param_hint="--queues"
+        ) from None
 
 
 def _settings() -> Settings:

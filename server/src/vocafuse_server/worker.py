@@ -4,7 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from vocafuse_server.audio.decoder import DecoderPool
@@ -17,6 +17,7 @@ from vocafuse_server.core.metrics import Metrics
 from vocafuse_server.core.queue import JobQueue, Queue
 from vocafuse_server.core.secret_box import SecretBox
 from vocafuse_server.core.settings import Settings
+from vocafuse_server.core.tracing import open_tracer
 from vocafuse_server.jobs.maintenance import MaintenanceContext
 from vocafuse_server.jobs.running import Crew, run_queues
 from vocafuse_server.jobs.tasks import JobContexts, register_tasks
@@ -30,7 +31,13 @@ from vocafuse_server.storage.objects import open_objects
 from vocafuse_server.storage.outbound import AddressGuard, GuardedClient
 from vocafuse_server.supervised import SupervisorLink
 from vocafuse_server.transcription.adaptive import AdaptiveWhisper
-from vocafuse_server.transcription.engine import Engine
+from vocafuse_server.transcription.engine import (
+    Engine,
+    Samples,
+    TranscribeOptions,
+    Transcription,
+    TranscriptionError,
+)
 from vocafuse_server.transcription.hardware import hardware_for
 from vocafuse_server.transcription.remote import RemoteEngine
 from vocafuse_server.transcription.weights import resolve_model
@@ -48,12 +55,53 @@ _STATEMENT_S = 300.0
 _FETCHES_IN_FLIGHT = 16
 
 
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a worker is there for.
+
+    Attributes:
+        queues: The queues it takes jobs off. Without that of transcriptions no model is loaded.
+        concurrency: Jobs of each queue at a time; None for what the settings say.
+    """
+
+    queues: frozenset[Queue] = frozenset(Queue)
+    concurrency: int | None = None
+
+    def places(self, settings: Settings) -> dict[Queue, int]:
+        """The jobs of each queue that run at a time."""
+        usual = {
+            Queue.TRANSCRIPTION: settings.transcriptions_in_flight,
+            # By itself, so that no transcription waits behind slow servers of other people.
+            Queue.FETCHING: _FETCHES_IN_FLIGHT,
+            Queue.WEBHOOKS: settings.webhooks_in_flight,
+            # By itself, so that the sweep for lost jobs never waits behind slow receivers.
+            Queue.MAINTENANCE: _MAINTENANCE_IN_FLIGHT,
+        }
+        return {queue: self.concurrency or n for queue, n in usual.items() if queue in self.queues}
+
+
+class _NoEngine:
+    """What a worker has for an engine that takes no transcriptions."""
+
+    async def transcribe(self, audio: Samples, options: TranscribeOptions) -> Transcription:
+        raise TranscriptionError("this worker takes no transcriptions")
+
+    async def close(self) -> None:
+        """There is nothing to release."""
+
+
 async def run_worker(
-    settings: Settings, database_url: str, *, link: SupervisorLink | None = None, is_alone: bool = False
+    settings: Settings,
+    database_url: str,
+    *,
+    link: SupervisorLink | None = None,
+    role: Role | None = None,
+    is_alone: bool = False,
 ) -> None:
     """Work until SIGTERM or SIGINT, then finish what is running or give it back.
 
     Args:
+        role: What it is there for; None for everything.
         is_alone: Whether this is the database's only worker, so that all that came before it are dead.
     """
     share_heaps()
@@ -61,23 +109,20 @@ async def run_worker(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with _contexts(settings, database_url) as contexts:
+    role = role or Role()
+    async with AsyncExitStack() as stack:
+        contexts = await stack.enter_async_context(_contexts(settings, database_url, role))
+        if (tracer := open_tracer(settings, "vocafuse-worker")) is not None:
+            stack.push_async_callback(asyncio.to_thread, tracer.close)
         crew = Crew(
             database=contexts.transcribing.database,
             database_url=database_url,
             direct_url=settings.direct_url,
-            places={
-                Queue.TRANSCRIPTION: settings.transcriptions_in_flight,
-                # By itself, so that no transcription waits behind slow servers of other people.
-                Queue.FETCHING: _FETCHES_IN_FLIGHT,
-                Queue.WEBHOOKS: settings.webhooks_in_flight,
-                # By itself, so that the sweep for lost jobs never waits behind slow receivers.
-                Queue.MAINTENANCE: _MAINTENANCE_IN_FLIGHT,
-            },
+            places=role.places(settings),
             pool_size=settings.database_pool_size,
             stop_s=settings.stop_seconds,
             is_alone=is_alone,
-            register=lambda app: register_tasks(app, contexts),
+            register=lambda app: register_tasks(app, contexts, tracer),
         )
         watching = asyncio.create_task(link.on_loss(stop.set)) if link else None
         await run_queues(crew, stop, on_ready=link.ready if link else lambda: None)
@@ -86,7 +131,7 @@ async def run_worker(
 
 
 @asynccontextmanager
-async def _contexts(settings: Settings, database_url: str) -> AsyncGenerator[JobContexts]:
+async def _contexts(settings: Settings, database_url: str, role: Role) -> AsyncGenerator[JobContexts]:
     """Everything the tasks need, opened in order and closed in the opposite one."""
     async with AsyncExitStack() as stack:
         metrics = Metrics()
@@ -108,8 +153,10 @@ async def _contexts(settings: Settings, database_url: str) -> AsyncGenerator[Job
             ),
         )
         stack.push_async_callback(decoder.close)
-        await decoder.start()
-        engine = await _open_engine(settings, metrics, stack)
+        engine: Engine = _NoEngine()
+        if Queue.TRANSCRIPTION in role.queues:
+            await decoder.start()
+            engine = await _open_engine(settings, metrics, stack)
         box = SecretBox(encryption_keys(settings))
         if sealed := await seal_all_anew(database, box):
             log.info("webhook secrets sealed", webhooks=sealed)

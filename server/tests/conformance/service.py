@@ -21,8 +21,10 @@ from vocafuse_server.accounts.models import Plan
 from vocafuse_server.audio.decoder import DecoderPool
 from vocafuse_server.audio.limits import DecoderLimits
 from vocafuse_server.core.queue import JobQueue, Queue, worker_app
+from vocafuse_server.core.tracing import Tracer
 from vocafuse_server.jobs.maintenance import MaintenanceContext
 from vocafuse_server.jobs.tasks import JobContexts, register_tasks
+from vocafuse_server.notes.direct_uploads import DirectUploadContext
 from vocafuse_server.notes.fetching import FetchingContext
 from vocafuse_server.notes.transcribing import TranscribingContext
 from vocafuse_server.storage.fetching import UrlFetcher
@@ -169,7 +171,9 @@ class Service:
 
 
 @asynccontextmanager
-async def worker(api: Api, database_url: str, clock: SettableClock, engine: Engine) -> AsyncGenerator[App]:
+async def worker(
+    api: Api, database_url: str, clock: SettableClock, engine: Engine, *, tracer: Tracer | None = None
+) -> AsyncGenerator[App]:
     """The jobs as a worker process runs them, with the real decoder, engine and deliveries."""
     settings, database, queue = api.context.settings, api.context.database, JobQueue()
     decoder = DecoderPool(processes=1, limits=DecoderLimits(max_duration_s=settings.max_note_seconds))
@@ -182,6 +186,9 @@ async def worker(api: Api, database_url: str, clock: SettableClock, engine: Engi
         JobContexts(
             transcribing=transcribing,
             fetching=FetchingContext(transcribing, fetcher, settings.max_upload_bytes),
+            uploads=DirectUploadContext(
+                database, queue, api.context.objects, settings.max_upload_bytes, clock
+            ),
             delivery=DeliveryContext(
                 database,
                 queue,
@@ -195,6 +202,7 @@ async def worker(api: Api, database_url: str, clock: SettableClock, engine: Engi
             ),
             maintenance=MaintenanceContext(database, timedelta(days=settings.webhook_log_days), clock),
         ),
+        tracer,
     )
     async with app.open_async():
         yield app

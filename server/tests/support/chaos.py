@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 import httpx2
 import psutil
@@ -20,7 +21,6 @@ import psycopg
 from support.clips import AUDIO
 from support.running_server import Server
 from support.waiting import wait_until
-from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
 
 SPOKEN = (AUDIO / "whats-the-date-today.wav").read_bytes()
 DAMAGED = (AUDIO / "truncated.mp4").read_bytes()
@@ -53,6 +53,17 @@ class Accepted:
         return self.transcribable | self.damaged
 
 
+class Target(Protocol):
+    """A server, whatever it consists of."""
+
+    @property
+    def origin(self) -> str: ...
+    @property
+    def key_headers(self) -> dict[str, str]: ...
+    @property
+    def database_url(self) -> str: ...
+
+
 class Load:
     """Clients that upload notes, and don't take no for an answer.
 
@@ -60,7 +71,7 @@ class Load:
     upload that they never make.
     """
 
-    def __init__(self, server: Server, notes: int) -> None:
+    def __init__(self, server: Target, notes: int) -> None:
         self.accepted = Accepted()
         self._server = server
         self._numbers: queue.Queue[int] = queue.Queue()
@@ -188,17 +199,13 @@ class Killer:
         return psutil.Process(int(pid_file.read_text().splitlines()[0]))
 
 
-def database_url(server: Server) -> str:
-    return EmbeddedPostgres(server.data_dir / "postgres").url()
-
-
-def rows(server: Server, statement: str) -> list[tuple[object, ...]]:
+def rows(server: Target, statement: str) -> list[tuple[object, ...]]:
     """What the server's database says, as soon as it says anything."""
     found: list[tuple[object, ...]] = []
 
     def ask() -> bool:
         try:
-            with psycopg.connect(database_url(server), connect_timeout=5) as connection:
+            with psycopg.connect(server.database_url, connect_timeout=5) as connection:
                 found[:] = connection.execute(statement.encode()).fetchall()
         except psycopg.OperationalError:
             return False
@@ -229,7 +236,7 @@ def strike_under_load(
     load.start()
     for number in itertools.islice(itertools.count(1), kills):
         due = number * 2 * notes // (kills + 1)
-        wait_until(lambda due=due: _progress(server, load) >= due, within_s=PATIENCE_S)
+        wait_until(lambda due=due: progress(server, load) >= due, within_s=PATIENCE_S)
         killer.strike()
     load.finish()
     server.stop(signal.SIGKILL)
@@ -237,7 +244,7 @@ def strike_under_load(
     return load.accepted, killer.kills
 
 
-def _progress(server: Server, load: Load) -> int:
+def progress(server: Target, load: Load) -> int:
     [[ended]] = rows(server, "SELECT count(*) FROM notes WHERE status IN ('transcribed', 'failed')")
     assert isinstance(ended, int)
     return len(load.accepted.notes) + ended

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from vocafuse import Client
+from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
 
 COMMAND = [sys.executable, "-m", "vocafuse_server.cli"]
 START_TIMEOUT_S = 60
@@ -18,7 +19,7 @@ START_TIMEOUT_S = 60
 
 def server_environment(data_dir: Path, **settings: str) -> dict[str, str]:
     """An environment with nothing of the developer's own settings in it."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("VOCAFUSE_")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("VOCAFUSE_", "OTEL_"))}
     return {
         **kept,
         "VOCAFUSE_DATA_DIR": str(data_dir),
@@ -87,6 +88,11 @@ class Server:
     def origin(self) -> str:
         """Where the server listens, e.g. `http://127.0.0.1:8000`."""
         return self.credentials["base_url"].removesuffix("/v1")
+
+    @property
+    def database_url(self) -> str:
+        """Its embedded database."""
+        return EmbeddedPostgres(self.data_dir / "postgres").url()
 
     @property
     def key_headers(self) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """A real HTTP server with S3's API, in a process of its own."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Generator
@@ -13,6 +14,8 @@ from support.stock_servers import free_port
 from support.waiting import wait_until
 
 BUCKET = "voice-notes"
+# By itself: what it depends on goes with nothing of ours.
+_PACKAGES = Path(sys.prefix) / "s3"
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ def s3_server(log: Path) -> Generator[S3]:
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+            env={**os.environ, "PYTHONPATH": str(_PACKAGES)},
             stdout=output,
             stderr=subprocess.STDOUT,
         )

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from vocafuse_server.core.database import connection_options, libpq_url, psycopg_connection
 from vocafuse_server.core.ids import TenantId
 from vocafuse_server.core.queue_queries import next_turn
+from vocafuse_server.core.tracing import TRACEPARENT, current_traceparent
 
 
 class Queue(StrEnum):
@@ -74,14 +75,14 @@ class JobQueue:
             priority = -await next_turn(session, queue.value, share_of)
             arguments["tenant_id"] = str(share_of)
         deferrer = await self._deferrer(session, task, queue=queue, at=at, priority=priority)
-        await deferrer.defer_async(**arguments)
+        await deferrer.defer_async(**_traced(arguments))
 
     async def enqueue_all(
         self, session: AsyncSession, task: Task, *, queue: Queue, arguments: Sequence[JSONDict]
     ) -> None:
         """Add a job for each of these arguments, in one statement."""
         deferrer = await self._deferrer(session, task, queue=queue)
-        await deferrer.batch_defer_async(*arguments)
+        await deferrer.batch_defer_async(*map(_traced, arguments))
 
     async def _deferrer(
         self,
@@ -99,6 +100,11 @@ class JobQueue:
             priority=priority,
             connection=await psycopg_connection(session),
         )
+
+
+def _traced(arguments: JSONDict) -> JSONDict:
+    traceparent = current_traceparent()
+    return arguments if traceparent is None else {**arguments, TRACEPARENT: traceparent}
 
 
 class _PooledConnector(PsycopgConnector):

@@ -39,7 +39,9 @@ def default_data_dir() -> Path:
 class Settings(BaseSettings):
     """Everything an operator can set; each field is the environment variable `VOCAFUSE_<NAME>`."""
 
-    model_config = SettingsConfigDict(env_prefix="VOCAFUSE_", frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="VOCAFUSE_", frozen=True, env_ignore_empty=True, populate_by_name=True
+    )
 
     data_dir: Folder = Field(
         default_factory=default_data_dir,
@@ -257,6 +259,11 @@ class Settings(BaseSettings):
         ge=1,
         le=65535,
         description="Port on which a worker process shows its metrics, for a fleet. Unset: none.",
+    )
+    otel_exporter_otlp_endpoint: str | None = Field(
+        default=None,
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        description="Where traces are sent, by OTLP over HTTP ([metrics](metrics.md)). Unset: nowhere.",
     )
     webhook_disable_after_days: float = Field(
         default=5,

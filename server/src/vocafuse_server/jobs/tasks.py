@@ -1,13 +1,16 @@
 """The tasks: what a job's name runs. Edges only; the work is in the features."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import structlog
 from procrastinate import App, BaseRetryStrategy, JobContext, RetryDecision
 from procrastinate.exceptions import JobAborted
 from procrastinate.jobs import Job
+from procrastinate.types import JSONValue
 
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.hold_queries import audio_is_held
@@ -15,6 +18,7 @@ from vocafuse_server.core.ids import DeliveryId, NoteId, WebhookId
 from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.metrics import TranscriptionOutcome
 from vocafuse_server.core.queue import JobQueue, Queue, Task
+from vocafuse_server.core.tracing import Tracer
 from vocafuse_server.jobs.maintenance import MaintenanceContext, resume_lost_deliveries, run_deletion
 from vocafuse_server.notes import list_queries, retention, sweeping
 from vocafuse_server.notes.direct_uploads import DirectUploadContext, find_upload, moment
@@ -36,6 +40,8 @@ MAX_TRANSCRIPTION_STARTS = 12
 # A URL is given up after this many tries; each may take half a minute.
 MAX_FETCH_ATTEMPTS = 4
 _MAX_ATTEMPTS = 20
+# What of a job's arguments its lines of the log say.
+_ABOUT = ("note_id", "tenant_id", "delivery_id")
 _MAX_WAIT_S = 300
 _HELD_AUDIO_WAIT = timedelta(minutes=1)
 GAVE_UP_MESSAGE = "The note could not be transcribed because of an error on our side."
@@ -63,8 +69,12 @@ class _Backoff(BaseRetryStrategy):
         return RetryDecision(retry_in={"seconds": min(2**job.attempts, _MAX_WAIT_S)})
 
 
-def register_tasks(app: App, contexts: JobContexts) -> None:
-    """Give every task name the function that runs it."""
+def register_tasks(app: App, contexts: JobContexts, tracer: Tracer | None = None) -> None:
+    """Give every task name the function that runs it.
+
+    Args:
+        tracer: Where jobs are traced, if anywhere.
+    """
 
     # `tenant_id` says whose turn a job takes; the work itself finds it in the note.
     async def transcribe(
@@ -106,14 +116,36 @@ def register_tasks(app: App, contexts: JobContexts) -> None:
             )
 
     retry = _Backoff()
-    app.task(name=Task.TRANSCRIBE_NOTE.value, retry=retry, pass_context=True)(transcribe)
-    app.task(name=Task.FETCH_NOTE.value, retry=retry, pass_context=True)(fetch)
-    app.task(name=Task.FIND_UPLOAD.value, retry=retry)(look_for_upload)
-    app.task(name=Task.DELIVER_WEBHOOK.value, retry=retry)(deliver_webhook)
-    app.task(name=Task.DELETE_AUDIO.value, retry=retry)(delete_audio)
-    app.task(name=Task.REPLAY_DELIVERIES.value, retry=retry)(replay_deliveries)
-    app.task(name=Task.PURGE_NOTE.value, retry=retry)(purge_note)
+    for task, run, with_context in (
+        (Task.TRANSCRIBE_NOTE, transcribe, True),
+        (Task.FETCH_NOTE, fetch, True),
+        (Task.FIND_UPLOAD, look_for_upload, False),
+        (Task.DELIVER_WEBHOOK, deliver_webhook, False),
+        (Task.DELETE_AUDIO, delete_audio, False),
+        (Task.REPLAY_DELIVERIES, replay_deliveries, False),
+        (Task.PURGE_NOTE, purge_note, False),
+    ):
+        watched = _watched(task, run, tracer)
+        app.task(name=task.value, retry=retry, pass_context=with_context)(watched)
     _register_periodic_tasks(app, contexts)
+
+
+def _watched(
+    task: Task, run: Callable[..., Awaitable[None]], tracer: Tracer | None
+) -> Callable[..., Awaitable[None]]:
+    """The function, with what a job is about on every line of the log, and a span if jobs are traced."""
+
+    async def watched(*context: JobContext, traceparent: str | None = None, **arguments: JSONValue) -> None:
+        about = {name: str(arguments[name]) for name in _ABOUT if arguments.get(name) is not None}
+        with structlog.contextvars.bound_contextvars(**about):
+            if tracer is None:
+                await run(*context, **arguments)
+                return
+            with tracer.span(task.value, "CONSUMER", parent=traceparent) as describe:
+                describe(**about)
+                await run(*context, **arguments)
+
+    return watched
 
 
 def _register_periodic_tasks(app: App, contexts: JobContexts) -> None:

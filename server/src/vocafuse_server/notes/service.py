@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vocafuse_server.accounts.usage import count_duration, count_note
@@ -59,6 +60,7 @@ class NewNote:
 async def create_note(session: AsyncSession, new: NewNote, *, now: datetime) -> Note:
     """A note that waits for its audio: for the client to send it, or to be asked to fetch it."""
     note_id = NoteId(new_uuid())
+    structlog.contextvars.bind_contextvars(note_id=str(note_id))
     note = Note(
         id=note_id,
         tenant_id=new.tenant_id,

@@ -16,6 +16,7 @@ from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.metrics import DeliveryOutcome, Metrics
 from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.core.secret_box import SecretBox, SecretUnreadable
+from vocafuse_server.core.tracing import TRACEPARENT, current_traceparent
 from vocafuse_server.storage.outbound import GuardedClient, OutboundError
 from vocafuse_server.webhooks import breaker_queries, queries
 from vocafuse_server.webhooks.breaker import SILENT_STATUSES, Turn, judge, lease
@@ -191,6 +192,8 @@ async def _send(context: DeliveryContext, delivery: Delivery, webhook: Webhook) 
         event=delivery.event,
         now=now,
     )
+    if (traceparent := current_traceparent()) is not None:
+        headers[TRACEPARENT] = traceparent
     started = time.monotonic()
     try:
         response = await context.client.post(
