@@ -43,6 +43,7 @@ class Fleet:
             "VOCAFUSE_DATABASE_URL": database_url,
             "VOCAFUSE_STORAGE_URL": s3.url,
             "VOCAFUSE_SIGNING_KEY": "a signing key that all processes share",
+            "VOCAFUSE_ENCRYPTION_KEY": "an encryption key that all processes share",
             "VOCAFUSE_LOG_FORMAT": "json",
         }
         self._ports = {f"api-{number}": free_port() for number in range(apis)}
