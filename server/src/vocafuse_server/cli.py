@@ -124,10 +124,10 @@ def worker(
     """Run one worker process, for a fleet. Needs VOCAFUSE_DATABASE_URL."""
     from vocafuse_server.worker import Role, run_worker
 
+    role = Role(_parse_queues(queues), concurrency)
     settings = _settings()
     if model is not None:
         settings = settings.model_copy(update={"model": model})
-    role = Role(_parse_queues(queues), concurrency)
     link = None if supervisor_fd is None else SupervisorLink(supervisor_fd)
     asyncio.run(run_worker(settings, _database_url(settings), link=link, role=role, is_alone=alone))
 
