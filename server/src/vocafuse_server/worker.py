@@ -166,7 +166,7 @@ async def _contexts(settings: Settings, database_url: str, role: Role) -> AsyncG
         queue = JobQueue()
         fetcher = UrlFetcher(guard, max_bytes=settings.max_upload_bytes, max_connections=_FETCHES_IN_FLIGHT)
         stack.push_async_callback(fetcher.close)
-        objects = open_objects(settings)
+        objects = open_objects(settings, metrics)
         transcribing = TranscribingContext(database, queue, objects, decoder, engine, metrics=metrics)
         yield JobContexts(
             transcribing=transcribing,

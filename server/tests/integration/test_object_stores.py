@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 from support.app import Account, Api, SettableClock, running_app
 from support.clips import AUDIO
+from support.metrics import Scrape
 from support.s3 import BUCKET, S3, s3_server
 
 from vocafuse_server.core.database import Database
@@ -194,6 +195,11 @@ async def test_audio_sent_through_the_server_lies_in_the_bucket_too(
         assert await api.context.objects.read(key) == SPOKEN
         await api.context.objects.ping()
         await api.context.objects.delete(key)
+        shown = Scrape((await api.http.get("/metrics")).content)
+    calls = "vocafuse_store_call_duration_seconds_count"
+    for call in ("write", "rename", "read", "head", "delete"):
+        assert shown.value(calls, call=call, outcome="answered") == 1, call
+        assert shown.value(calls, call=call, outcome="failed") == 0, call
     assert key not in s3.stored()
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from support.waiting import wait_until
 from vocafuse_server.core.embedded_postgres import programs_folder
@@ -120,9 +121,9 @@ def pgbouncer(program: str, folder: Path, database_url: str, *, server_connectio
     """PgBouncer in transaction mode before a database; yields the URL that leads through it."""
     port = free_port()
     place = _readable_folder(folder)
-    password = psycopg.conninfo.conninfo_to_dict(database_url)["password"]
+    upstream = conninfo_to_dict(database_url)
+    password = upstream["password"]
     (place / "users.txt").write_text(f'"{USER}" "{password}"\n')
-    upstream = psycopg.conninfo.conninfo_to_dict(database_url)
     (place / "pgbouncer.ini").write_text(
         f"""[databases]
 {DATABASE} = host=127.0.0.1 port={upstream["port"]} dbname={DATABASE}

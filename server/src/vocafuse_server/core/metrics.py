@@ -7,7 +7,9 @@ supervisor names a folder in PROMETHEUS_MULTIPROC_DIR, prometheus_client keeps e
 there, and what is shown is their sum. Without that variable a process shows its own.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -25,6 +27,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _STAGE_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _ATTEMPT_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_STORE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _BATCH_BUCKETS = (1, 2, 3, 4, 6, 8, 12, 16, 32)
 
 
@@ -57,6 +60,18 @@ class DeliveryOutcome(StrEnum):
     DELIVERED = "delivered"
     REFUSED = "refused"  # An answer other than 2xx.
     UNREACHABLE = "unreachable"  # No answer.
+
+
+class StoreCall(StrEnum):
+    """What is asked of the object store."""
+
+    WRITE = "write"
+    READ = "read"
+    OPEN = "open"
+    HEAD = "head"
+    RENAME = "rename"
+    COPY = "copy"
+    DELETE = "delete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +136,13 @@ class Metrics:
             "Deliveries whose last attempt has failed.",
             registry=registry,
         )
+        self._store = Histogram(
+            "vocafuse_store_call_duration_seconds",
+            "Time that a call of the object store took.",
+            ("call", "outcome"),
+            buckets=_STORE_BUCKETS,
+            registry=registry,
+        )
         self._begin_at_zero()
 
     def _begin_at_zero(self) -> None:
@@ -131,6 +153,9 @@ class Metrics:
             self._stages.labels(stage.value)
         for delivery in DeliveryOutcome:
             self._attempts.labels(delivery.value)
+        for call in StoreCall:
+            for outcome in ("answered", "failed"):
+                self._store.labels(call.value, outcome)
 
     def request_answered(self, *, method: str, route: str | None, status: int, duration_s: float) -> None:
         """Note a request.
@@ -177,6 +202,20 @@ class Metrics:
     def delivery_abandoned(self) -> None:
         """Note a delivery that is not attempted again."""
         self._abandoned.inc()
+
+    @contextmanager
+    def store_called(self, call: StoreCall) -> Generator[None]:
+        """Note a call of the object store that takes as long as the block; that there is no such object is an
+        answer."""
+        started, outcome = time.perf_counter(), "failed"
+        try:
+            yield
+            outcome = "answered"
+        except FileNotFoundError:
+            outcome = "answered"
+            raise
+        finally:
+            self._store.labels(call.value, outcome).observe(time.perf_counter() - started)
 
     def render(self, figures: DatabaseFigures | None = None) -> bytes:
         """All figures in Prometheus's text format; those of the database if they are given."""

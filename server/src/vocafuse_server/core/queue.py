@@ -111,7 +111,7 @@ class _PooledConnector(PsycopgConnector):
     """Fetches jobs through a pooler, and listens past it: what listens needs a connection of its own."""
 
     def __init__(self, pooler_url: str, direct_url: str, *, pool_size: int) -> None:
-        super().__init__(
+        super().__init__(  # pyright: ignore[reportUnknownMemberType] - its JSON functions have no types
             conninfo=libpq_url(pooler_url),
             kwargs=connection_options(direct_url),
             min_size=1,

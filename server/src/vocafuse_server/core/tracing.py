@@ -17,14 +17,13 @@ from vocafuse_server.core.settings import Settings
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.trace import Span
 
 TRACEPARENT = "traceparent"
 
 _current: ContextVar[str | None] = ContextVar(TRACEPARENT, default=None)
 
 Describe = Callable[..., None]
-"""Called with a better name (or None) and with attributes, by keyword."""
+"""Called with a better name, or None, and with attributes by keyword: `http__route` for `http.route`."""
 
 
 def current_traceparent() -> str | None:
@@ -59,11 +58,17 @@ class Tracer:
 
         came_from = self._propagator.extract({TRACEPARENT: parent} if parent else {})
         with self._tracer.start_as_current_span(name, came_from, SpanKind[kind]) as span:
+
+            def describe(name: str | None = None, **attributes: str | int) -> None:
+                if name is not None:
+                    span.update_name(name)
+                span.set_attributes({key.replace("__", "."): value for key, value in attributes.items()})
+
             token = _current.set(self._traceparent())
             trace_id = f"{span.get_span_context().trace_id:032x}"
             try:
                 with structlog.contextvars.bound_contextvars(trace_id=trace_id):
-                    yield lambda name=None, **attributes: _describe(span, name, attributes)
+                    yield describe
             finally:
                 _current.reset(token)
 
@@ -75,12 +80,6 @@ class Tracer:
         carrier: dict[str, str] = {}
         self._propagator.inject(carrier)
         return carrier.get(TRACEPARENT)
-
-
-def _describe(span: "Span", name: str | None, attributes: dict[str, str | int]) -> None:
-    if name is not None:
-        span.update_name(name)
-    span.set_attributes({key.replace("__", "."): value for key, value in attributes.items()})
 
 
 def open_tracer(settings: Settings, service: str) -> Tracer | None:

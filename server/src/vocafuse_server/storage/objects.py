@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -14,6 +15,7 @@ from obstore.store import AzureStore, GCSStore, LocalStore, S3Store, from_url
 
 from vocafuse_server.core.data_dir import AUDIO_FOLDER
 from vocafuse_server.core.errors import StartupError
+from vocafuse_server.core.metrics import Metrics, StoreCall
 from vocafuse_server.core.settings import Settings
 
 CHUNK_BYTES = 256 * 1024
@@ -39,6 +41,7 @@ class Objects:
     Args:
         store: Where the objects are kept.
         bucket: What the API calls the place, in `s3_bucket`.
+        metrics: Where calls are counted.
         folder: Where the files are, if the store is a folder.
         timeout_s: How long a call may take, but for one that stores a stream.
     """
@@ -48,10 +51,12 @@ class Objects:
         store: obstore.store.ObjectStore,
         *,
         bucket: str,
+        metrics: Metrics | None = None,
         folder: Path | None = None,
         timeout_s: float = _TIMEOUT_S,
     ) -> None:
         self._store = store
+        self._metrics = metrics or Metrics()
         self._timeout_s = timeout_s
         self._part_bytes = _LOCAL_PART_BYTES if isinstance(store, LocalStore) else _BUCKET_PART_BYTES
         self.bucket = bucket
@@ -62,11 +67,12 @@ class Objects:
 
         Whatever `chunks` raises is raised, and nothing is kept.
         """
-        await obstore.put_async(
-            self._store, key, chunks, chunk_size=self._part_bytes, max_concurrency=_PARTS_AT_A_TIME
-        )
-        if self._folder is not None:
-            await asyncio.to_thread(_flush, self._folder / key)
+        with self._metrics.store_called(StoreCall.WRITE):
+            await obstore.put_async(
+                self._store, key, chunks, chunk_size=self._part_bytes, max_concurrency=_PARTS_AT_A_TIME
+            )
+            if self._folder is not None:
+                await asyncio.to_thread(_flush, self._folder / key)
 
     async def read(self, key: str) -> bytes:
         """An object's bytes.
@@ -74,7 +80,7 @@ class Objects:
         Raises:
             FileNotFoundError: There is no such object.
         """
-        async with asyncio.timeout(self._timeout_s):
+        async with self._called(StoreCall.READ):
             result = await obstore.get_async(self._store, key)
             return bytes(await result.bytes_async())
 
@@ -84,14 +90,14 @@ class Objects:
         Raises:
             FileNotFoundError: There is no such object.
         """
-        async with asyncio.timeout(self._timeout_s):
+        async with self._called(StoreCall.OPEN):
             result = await obstore.get_async(self._store, key, options={"range": (start, end)})
         return (bytes(chunk) async for chunk in result.stream(min_chunk_size=CHUNK_BYTES))
 
     async def size(self, key: str) -> int | None:
         """How many bytes an object has; None if there is none, or it isn't whole yet."""
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with self._called(StoreCall.HEAD):
                 return (await obstore.head_async(self._store, key))["size"]
         except FileNotFoundError:
             return None
@@ -113,11 +119,12 @@ class Objects:
 
     async def rename(self, source: str, target: str) -> None:
         """Give an object another key, replacing what was there."""
-        async with asyncio.timeout(self._timeout_s):
-            await obstore.rename_async(self._store, source, target)
-        if self._folder is not None:
-            place = (self._folder / target).parent
-            await asyncio.to_thread(_flush, place, place.parent)
+        with self._metrics.store_called(StoreCall.RENAME):
+            async with asyncio.timeout(self._timeout_s):
+                await obstore.rename_async(self._store, source, target)
+            if self._folder is not None:
+                place = (self._folder / target).parent
+                await asyncio.to_thread(_flush, place, place.parent)
 
     async def copy(self, source: str, target: str) -> None:
         """Store an object a second time, replacing what was there.
@@ -125,13 +132,13 @@ class Objects:
         Raises:
             FileNotFoundError: There is no such object.
         """
-        async with asyncio.timeout(self._timeout_s):
+        async with self._called(StoreCall.COPY):
             await obstore.copy_async(self._store, source, target)
 
     async def delete(self, key: str) -> None:
         """Remove an object; one that isn't there is no error."""
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with self._called(StoreCall.DELETE):
                 await obstore.delete_async(self._store, key)
         except FileNotFoundError:
             return
@@ -155,16 +162,23 @@ class Objects:
 
     async def ping(self) -> None:
         """Raise if the store doesn't answer."""
-        try:
-            await obstore.head_async(self._store, "ping")
-        except FileNotFoundError:
-            return
+        await self.size("ping")
+
+    @asynccontextmanager
+    async def _called(self, call: StoreCall) -> AsyncGenerator[None]:
+        """Around a call that is counted, and may only take so long."""
+        with self._metrics.store_called(call):
+            async with asyncio.timeout(self._timeout_s):
+                yield
 
 
-def open_objects(settings: Settings, *, timeout_s: float = _TIMEOUT_S) -> Objects:
+def open_objects(
+    settings: Settings, metrics: Metrics | None = None, *, timeout_s: float = _TIMEOUT_S
+) -> Objects:
     """The store that the settings name.
 
     Args:
+        metrics: Where calls of it are counted.
         timeout_s: How long a call may take, with all tries.
 
     Raises:
@@ -173,12 +187,12 @@ def open_objects(settings: Settings, *, timeout_s: float = _TIMEOUT_S) -> Object
     try:
         if settings.storage_url is None:
             folder = settings.data_dir / AUDIO_FOLDER
-            objects = Objects(_local(folder), bucket="local", folder=folder)
+            objects = Objects(_local(folder), bucket="local", metrics=metrics, folder=folder)
         else:
             # Its client's own limits, 5 s to connect and 30 s for a try, hold besides.
             store = from_url(settings.storage_url, retry_config={"max_retries": 3, "retry_timeout": _RETRIED})
             bucket = urlsplit(settings.storage_url).netloc or settings.storage_url
-            objects = Objects(store, bucket=bucket, timeout_s=timeout_s)
+            objects = Objects(store, bucket=bucket, metrics=metrics, timeout_s=timeout_s)
     except (BaseError, OSError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise StartupError(f"VOCAFUSE_STORAGE_URL: the object store can't be opened ({reason})") from error
