@@ -171,12 +171,14 @@ async def test_what_the_store_took_but_we_do_not_fails_the_note(
     assert await jobs(database, "transcribe_note") == []
 
 
+@pytest.mark.parametrize("has_its_name", [False, True])
 async def test_a_worker_that_dies_between_two_steps_is_made_good(
-    api: Api, account: Account, database: Database, finding: DirectUploadContext
+    api: Api, account: Account, database: Database, finding: DirectUploadContext, has_its_name: bool
 ) -> None:
     note_id, announced = await announce(api, account)
     await put(announced["presigned_url"], SPOKEN)
-    await finding.objects.rename(f"incoming/{note_id}", f"incoming/{note_id}.taken")
+    left_at = announced["s3_key"] if has_its_name else f"incoming/{note_id}.taken"
+    await finding.objects.rename(f"incoming/{note_id}", left_at)
     await look(finding, database, note_id)
     assert (await shown(api, account, note_id))["status"] == "processing"
     assert await finding.objects.read(announced["s3_key"]) == SPOKEN

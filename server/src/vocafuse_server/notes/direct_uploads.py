@@ -16,9 +16,10 @@ from vocafuse_server.core.errors import ApiError, PayloadTooLarge, UnsupportedAu
 from vocafuse_server.core.ids import NoteId
 from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.queue import JobQueue, Queue, Task
-from vocafuse_server.notes import service
+from vocafuse_server.notes import queries, service
 from vocafuse_server.notes.errors import AudioAlreadyUploaded, NoteNotFound
 from vocafuse_server.notes.intake import INCOMING, ArrivedAudio
+from vocafuse_server.notes.models import Note, NoteStatus
 from vocafuse_server.storage.objects import Objects
 
 log = get_logger(__name__)
@@ -61,18 +62,38 @@ async def find_upload(
 
     Does nothing if the note is gone or has its audio, so that a job may run twice.
     """
-    arrived, taken = incoming_key(note_id), f"{incoming_key(note_id)}.taken"
-    size_bytes = await context.objects.size(taken)
-    if size_bytes is None:
-        if await context.objects.size(arrived) is None:
-            await _look_later(context, note_id, since, until)
-            return
-        await context.objects.rename(arrived, taken)
-        size_bytes = await context.objects.size(taken)
+    async with context.database.transaction() as session:
+        note = await queries.find_note_for_work(session, note_id)
+    if note is None or note.status is not NoteStatus.CREATED:
+        await context.objects.delete(_taken_key(note_id))
+        return
+    found = await _find_audio(context.objects, note)
+    if found is None:
+        await _look_later(context, note_id, since, until)
+        return
     try:
-        await _take_in(context, note_id, taken, size_bytes or 0)
+        await _take_in(context, note_id, *found)
     except (AudioAlreadyUploaded, NoteNotFound):
-        await context.objects.delete(taken)
+        await context.objects.delete(_taken_key(note_id))
+
+
+def _taken_key(note_id: NoteId) -> str:
+    return f"{incoming_key(note_id)}.taken"
+
+
+async def _find_audio(objects: Objects, note: Note) -> tuple[str, int] | None:
+    """The key of what has arrived, out of its URL's reach, and its size; None if nothing has.
+
+    A worker that died may have taken it away, or given it its name already.
+    """
+    taken = _taken_key(note.id)
+    for key in (taken, note.audio_key):
+        if (size_bytes := await objects.size(key)) is not None:
+            return key, size_bytes
+    if await objects.size(incoming_key(note.id)) is None:
+        return None
+    await objects.rename(incoming_key(note.id), taken)
+    return taken, await objects.size(taken) or 0
 
 
 async def _take_in(context: DirectUploadContext, note_id: NoteId, key: str, size_bytes: int) -> None:

@@ -115,7 +115,8 @@ async def finish_upload(
     if waiting is None:
         await awaiting_audio(session, note_id)
         raise AudioAlreadyUploaded
-    await objects.rename(audio.key, waiting.audio_key)
+    if audio.key != waiting.audio_key:  # It has its name if a worker died right after giving it.
+        await objects.rename(audio.key, waiting.audio_key)
     note = await queries.mark_processing(
         session, note_id, audio_format=audio.container.value, file_size_bytes=audio.size_bytes, now=now
     )
