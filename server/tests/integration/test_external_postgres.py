@@ -18,11 +18,12 @@ from support.stock_servers import pgbouncer, pgbouncer_program, stock_postgres
 from support.waiting import wait_until
 
 from vocafuse_server.core.database import Database, see_one_moment, sqlalchemy_url
-from vocafuse_server.core.errors import StartupError
+from vocafuse_server.core.errors import ServiceUnavailable, StartupError
 from vocafuse_server.core.ids import new_uuid
 from vocafuse_server.core.queue import JobQueue, Queue, Task, worker_app
 from vocafuse_server.core.settings import Settings, load_settings
 from vocafuse_server.local_database import database_of
+from vocafuse_server.notes.filters import Owner
 from vocafuse_server.schema import MIGRATION_LOCK, alembic_config, migrate
 
 pytestmark = pytest.mark.xdist_group("stock-postgres")
@@ -82,7 +83,7 @@ async def test_the_api_works_through_a_pooler(
 
 
 async def _use_api(settings: Settings, clock: SettableClock) -> None:
-    """Make notes and read them back, many at a time, again and again."""
+    """Make notes, hear of them and read them back, many at a time, again and again."""
     assert settings.database_url is not None
     url = settings.database_url.get_secret_value()
     database = Database(url, pool_size=2, direct_url=settings.direct_url)
@@ -90,6 +91,9 @@ async def _use_api(settings: Settings, clock: SettableClock) -> None:
     await database.close()
     async with running_app(settings, url, clock) as api:
         headers = account.headers
+        reader = api.context.feed.open(Owner(account.id, None), None)
+        assert await reader.wait(at_most_s=_PATIENCE_S)  # It listens now, and looks for what it has missed.
+        reader.bell.clear()
         made = await asyncio.gather(
             *(api.http.post("/v1/upload", headers=headers, json={"file_name": f"{n}.wav"}) for n in range(30))
         )
@@ -98,6 +102,8 @@ async def _use_api(settings: Settings, clock: SettableClock) -> None:
             for one in made[:5]
         ]
         assert {one.status_code for one in uploaded} == {200}
+        assert await reader.wait(at_most_s=_PATIENCE_S)
+        api.context.feed.close(reader)
         read = await asyncio.gather(
             *(
                 api.http.get(f"/v1/voicenotes/{one.json()['voicenote_id']}", headers=headers)
@@ -127,10 +133,18 @@ async def test_a_pooler_is_left_no_statements_and_no_settings(stock_url: str, po
         left = await session.execute(
             text(
                 "SELECT (SELECT count(*) FROM pg_prepared_statements),"
-                " current_setting('transaction_isolation')"
+                " current_setting('transaction_isolation'), current_setting('statement_timeout')"
             )
         )
-        assert left.one() == (0, "read committed")
+        assert left.one() == (0, "read committed", "0")
+    await database.close()
+
+
+async def test_a_statement_through_a_pooler_is_given_up_too(stock_url: str, pooler_url: str) -> None:
+    database = Database(pooler_url, pool_size=2, direct_url=stock_url, statement_s=0.2)
+    with pytest.raises(ServiceUnavailable):
+        async with database.transaction() as session:
+            await session.execute(text("SELECT pg_sleep(30)"))
     await database.close()
 
 

@@ -32,6 +32,7 @@ from vocafuse_server.webhooks.replay import Replay, run_replay
 
 log = get_logger(__name__)
 
+_Run = Callable[..., Awaitable[None]]
 # A note is given up after this many tries, 1, 2, 4 ... s apart, two minutes in all: long enough for a
 # restart of the store, the database or a remote engine, short enough for a person who waits.
 MAX_TRANSCRIPTION_ATTEMPTS = 8
@@ -40,6 +41,8 @@ MAX_TRANSCRIPTION_STARTS = 12
 # A URL is given up after this many tries; each may take half a minute.
 MAX_FETCH_ATTEMPTS = 4
 _MAX_ATTEMPTS = 20
+# Tasks that have to know how often they were begun.
+_COUNTED = frozenset({Task.TRANSCRIBE_NOTE, Task.FETCH_NOTE})
 # What of a job's arguments its lines of the log say.
 _ABOUT = ("note_id", "tenant_id", "delivery_id")
 _MAX_WAIT_S = 300
@@ -75,14 +78,21 @@ def register_tasks(app: App, contexts: JobContexts, tracer: Tracer | None = None
     Args:
         tracer: Where jobs are traced, if anywhere.
     """
+    retry = _Backoff()
+    for task, run in {**_note_tasks(contexts), **_webhook_tasks(contexts)}.items():
+        watched = _watched(task, run, tracer)
+        app.task(name=task.value, retry=retry, pass_context=task in _COUNTED)(watched)
+    _register_periodic_tasks(app, contexts)
+
+
+def _note_tasks(contexts: JobContexts) -> dict[Task, _Run]:
+    work = contexts.transcribing
 
     # `tenant_id` says whose turn a job takes; the work itself finds it in the note.
     async def transcribe(
         job: JobContext, note_id: str, run: int = FIRST_RUN, tenant_id: str | None = None
     ) -> None:
-        await run_transcription(
-            contexts.transcribing, NoteId(UUID(note_id)), run=run, attempt=job.job.attempts + 1
-        )
+        await run_transcription(work, NoteId(UUID(note_id)), run=run, attempt=job.job.attempts + 1)
 
     async def fetch(job: JobContext, note_id: str, run: int, tenant_id: str | None = None) -> None:
         await run_fetch(contexts.fetching, NoteId(UUID(note_id)), run=run, attempt=job.job.attempts + 1)
@@ -90,49 +100,44 @@ def register_tasks(app: App, contexts: JobContexts, tracer: Tracer | None = None
     async def look_for_upload(note_id: str, since: float, until: float) -> None:
         await find_upload(contexts.uploads, NoteId(UUID(note_id)), since=moment(since), until=moment(until))
 
-    async def deliver_webhook(delivery_id: str, attempt: int) -> None:
-        await deliver(contexts.delivery, DeliveryId(UUID(delivery_id)), attempt=attempt)
-
     async def delete_audio(key: str) -> None:
-        work = contexts.transcribing
         await delete_unless_held(work.database, work.queue, work.objects, key, now=work.clock())
+
+    async def purge_note(note_id: str, deleted_at: str) -> None:
+        async with work.database.transaction() as session:
+            await retention.purge_note(
+                session,
+                work.queue,
+                NoteId(UUID(note_id)),
+                deleted_at=datetime.fromisoformat(deleted_at),
+                now=work.clock(),
+            )
+
+    return {
+        Task.TRANSCRIBE_NOTE: transcribe,
+        Task.FETCH_NOTE: fetch,
+        Task.FIND_UPLOAD: look_for_upload,
+        Task.DELETE_AUDIO: delete_audio,
+        Task.PURGE_NOTE: purge_note,
+    }
+
+
+def _webhook_tasks(contexts: JobContexts) -> dict[Task, _Run]:
+    context = contexts.delivery
+
+    async def deliver_webhook(delivery_id: str, attempt: int) -> None:
+        await deliver(context, DeliveryId(UUID(delivery_id)), attempt=attempt)
 
     async def replay_deliveries(webhook_id: str, since: str, until: str) -> None:
         replay = Replay(
             WebhookId(UUID(webhook_id)), datetime.fromisoformat(since), datetime.fromisoformat(until)
         )
-        delivery = contexts.delivery
-        await run_replay(delivery.database, delivery.queue, replay, clock=delivery.clock)
+        await run_replay(context.database, context.queue, replay, clock=context.clock)
 
-    async def purge_note(note_id: str, deleted_at: str) -> None:
-        context = contexts.transcribing
-        async with context.database.transaction() as session:
-            await retention.purge_note(
-                session,
-                context.queue,
-                NoteId(UUID(note_id)),
-                deleted_at=datetime.fromisoformat(deleted_at),
-                now=context.clock(),
-            )
-
-    retry = _Backoff()
-    for task, run, with_context in (
-        (Task.TRANSCRIBE_NOTE, transcribe, True),
-        (Task.FETCH_NOTE, fetch, True),
-        (Task.FIND_UPLOAD, look_for_upload, False),
-        (Task.DELIVER_WEBHOOK, deliver_webhook, False),
-        (Task.DELETE_AUDIO, delete_audio, False),
-        (Task.REPLAY_DELIVERIES, replay_deliveries, False),
-        (Task.PURGE_NOTE, purge_note, False),
-    ):
-        watched = _watched(task, run, tracer)
-        app.task(name=task.value, retry=retry, pass_context=with_context)(watched)
-    _register_periodic_tasks(app, contexts)
+    return {Task.DELIVER_WEBHOOK: deliver_webhook, Task.REPLAY_DELIVERIES: replay_deliveries}
 
 
-def _watched(
-    task: Task, run: Callable[..., Awaitable[None]], tracer: Tracer | None
-) -> Callable[..., Awaitable[None]]:
+def _watched(task: Task, run: _Run, tracer: Tracer | None) -> _Run:
     """The function, with what a job is about on every line of the log, and a span if jobs are traced."""
 
     async def watched(*context: JobContext, traceparent: str | None = None, **arguments: JSONValue) -> None:
