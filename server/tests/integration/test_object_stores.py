@@ -106,6 +106,16 @@ async def test_a_client_puts_audio_straight_into_the_store(
     assert played.content == SPOKEN[4:8]
 
 
+async def test_the_console_sends_audio_to_the_server(api: Api, account: Account, database: Database) -> None:
+    session = (await api.http.post("/console/session", headers=account.headers)).json()
+    headers = {"Authorization": f"Bearer {session['data']['id_token']}"}
+    answer = await api.http.post("/v1/upload", headers=headers, json={"file_name": "a.wav"})
+    assert answer.json()["presigned_url"].startswith("http://notes.test/v1/uploads/")
+    assert (await api.http.put(answer.json()["presigned_url"], content=SPOKEN)).status_code == 200
+    assert await jobs(database, "find_upload") == []
+    assert len(await jobs(database, "transcribe_note")) == 1
+
+
 async def test_what_comes_later_to_the_same_url_changes_nothing(
     api: Api, account: Account, database: Database, finding: DirectUploadContext, s3: S3, clock: SettableClock
 ) -> None:

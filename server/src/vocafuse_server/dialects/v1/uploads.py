@@ -11,6 +11,7 @@ from vocafuse_server.accounts.callers import Caller
 from vocafuse_server.accounts.errors import InvalidToken, TokenExpired
 from vocafuse_server.core.errors import PayloadTooLarge
 from vocafuse_server.core.ids import NoteId
+from vocafuse_server.dialects.authentication import session_token
 from vocafuse_server.dialects.context import AppContext, Context, Session
 from vocafuse_server.dialects.idempotency import OncePerKey, replayable
 from vocafuse_server.dialects.ids import parse_note_id
@@ -59,9 +60,12 @@ async def create_upload(
 
 
 async def _put_url(session: AsyncSession, note: Note, request: Request, context: AppContext) -> str:
-    """Where the bytes go: here, or past this server into the store, where a job then looks for them."""
+    """Where the bytes go: here, or past this server into the store, where a job then looks for them.
+
+    The console's page sends them here, because its policy lets it talk to nobody else.
+    """
     lifetime = timedelta(seconds=context.settings.upload_url_seconds)
-    if context.settings.uploads == "direct":
+    if context.settings.uploads == "direct" and session_token(request) is None:
         await direct_uploads.look_for(session, context.queue, note.id, now=context.clock(), lifetime=lifetime)
         return await context.objects.upload_url(direct_uploads.incoming_key(note.id), lifetime=lifetime)
     query = context.upload_url_signer.query(note.id, now=context.clock(), lifetime=lifetime)
