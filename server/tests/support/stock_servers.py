@@ -87,16 +87,18 @@ def stock_postgres(folder: Path, *options: str) -> Generator[str]:
     password_file = folder.with_suffix(".password")
     password_file.write_text(password)
     password_file.chmod(0o644)
-    subprocess.run(
+    made = subprocess.run(
         [
             *(programs / "initdb", "--pgdata", data, "--username", USER, "--auth", "scram-sha-256"),
             *("--pwfile", password_file, "--no-sync", "--encoding", "UTF8", "--locale", "C.UTF-8"),
         ],
         user=_unprivileged(),
         cwd=data,
-        check=True,
         capture_output=True,
+        text=True,
+        check=False,
     )
+    assert made.returncode == 0, made.stderr
     settings = (
         "listen_addresses=127.0.0.1",
         f"port={port}",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import (
+from sqlalchemy import (  # FIX
     BindParameter,
     ColumnElement,
     and_,
@@ -12,6 +12,7 @@ from sqlalchemy import (
     delete,
     func,
     literal,
+    not_,
     or_,
     select,
     update,
@@ -94,12 +95,14 @@ async def begin_run(
     """
     wanted = Note.language if language is None else literal(language)
     has_source = or_(Note.file_size_bytes.is_not(None), Note.source_url.is_not(None))
-    waits = (NoteStatus.CREATED, NoteStatus.TRANSCRIBED, NoteStatus.FAILED)
-    can_begin = and_(Note.status.in_(waits), has_source)
+    can_begin = and_(Note.status == NoteStatus.CREATED, has_source)
+    # A note fails without audio if what has arrived could not be used.
+    was_refused = and_(Note.failure_code.is_not(None), not_(has_source))
+    has_ended = and_(Note.status.in_((NoteStatus.TRANSCRIBED, NoteStatus.FAILED)), not_(was_refused))
     changes_language = and_(Note.status == NoteStatus.PROCESSING, Note.language.is_distinct_from(wanted))
     return await session.scalar(
         update(Note)
-        .where(Note.id == note_id, *_visible_to(owner), or_(can_begin, changes_language))
+        .where(Note.id == note_id, *_visible_to(owner), or_(can_begin, has_ended, changes_language))
         .values(
             status=NoteStatus.PROCESSING,
             language=wanted,
