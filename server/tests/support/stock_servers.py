@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypedDict
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -33,25 +34,34 @@ def postgres_programs() -> Path:
     return installed[-1] if installed and (installed[-1] / "initdb").exists() else programs_folder()
 
 
-def _unprivileged() -> str | None:
+class _Identity(TypedDict, total=False):
+    """Whom a child process runs as, as `subprocess` takes it; in no group of ours."""
+
+    user: int
+    group: int
+    extra_groups: Sequence[int]
+
+
+def _unprivileged() -> _Identity:
     """Whom Postgres and PgBouncer run as, which refuse to run as root."""
     if os.geteuid() != 0:
-        return None
+        return {}
     for name in ("postgres", "vocafuse", "nobody"):
         with contextlib.suppress(KeyError):
-            return pwd.getpwnam(name).pw_name
+            found = pwd.getpwnam(name)
+            return {"user": found.pw_uid, "group": found.pw_gid, "extra_groups": ()}
     raise LookupError("no user to run Postgres as")
 
 
 def _readable_folder(folder: Path) -> Path:
     """A folder that the server's user owns and can get to."""
     folder.mkdir(parents=True)
-    user = _unprivileged()
-    if user is not None:
-        shutil.chown(folder, user)
+    identity = _unprivileged()
+    if "user" in identity:
+        shutil.chown(folder, identity["user"])
         for parent in folder.parents:
             if not parent.stat().st_mode & 0o001:
-                parent.chmod(parent.stat().st_mode | 0o011)
+                parent.chmod(parent.stat().st_mode | 0o001)
     return folder
 
 
@@ -61,7 +71,7 @@ def _running(command: Sequence[str | Path], folder: Path, url: str) -> Generator
     log = folder.with_suffix(".log")
     with log.open("w") as output:
         process = subprocess.Popen(
-            command, user=_unprivileged(), cwd=folder, stdout=output, stderr=subprocess.STDOUT
+            command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, **_unprivileged()
         )
 
     def answers() -> bool:
@@ -92,11 +102,11 @@ def stock_postgres(folder: Path, *options: str) -> Generator[str]:
             *(programs / "initdb", "--pgdata", data, "--username", USER, "--auth", "scram-sha-256"),
             *("--pwfile", password_file, "--no-sync", "--encoding", "UTF8", "--locale", "C.UTF-8"),
         ],
-        user=_unprivileged(),
         cwd=data,
         capture_output=True,
         text=True,
         check=False,
+        **_unprivileged(),
     )
     assert made.returncode == 0, made.stderr
     settings = (

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import (  # FIX
+from sqlalchemy import (
     BindParameter,
     ColumnElement,
     and_,
