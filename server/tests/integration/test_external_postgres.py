@@ -178,7 +178,7 @@ async def test_workers_hear_of_jobs_past_the_pooler(stock_url: str, pooler_url: 
 def _listeners(url: str) -> int:
     with psycopg.connect(url) as connection:
         found = connection.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%procrastinate%'"
         ).fetchone()
     assert found is not None
     return int(found[0])

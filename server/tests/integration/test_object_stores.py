@@ -197,7 +197,7 @@ async def test_a_worker_that_dies_between_two_steps_is_made_good(
 async def test_audio_sent_through_the_server_lies_in_the_bucket_too(
     settings: Settings, database_url: str, account: Account, clock: SettableClock, s3: S3
 ) -> None:
-    through = settings.model_copy(update={"uploads": "server"})
+    through = settings.model_copy(update={"uploads": "server", "metrics": "all"})
     async with running_app(through, database_url, clock) as api:
         answer = await api.http.post(
             "/v1/voicenotes", headers=account.headers, files={"file": ("a.wav", SPOKEN)}
