@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from alembic import command
+from procrastinate.jobs import Notification
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 from support.app import SettableClock, make_account, running_app
@@ -150,29 +151,35 @@ async def test_a_statement_through_a_pooler_is_given_up_too(stock_url: str, pool
 
 async def test_workers_hear_of_jobs_past_the_pooler(stock_url: str, pooler_url: str) -> None:
     app = worker_app(pooler_url, pool_size=4, direct_url=stock_url)
-    done: asyncio.Queue[str] = asyncio.Queue()
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    done: list[str] = []
+
+    async def hear(*, channel: str, notification: Notification) -> None:
+        heard.put_nowait(notification["type"])
 
     async def run(key: str) -> None:
-        done.put_nowait(key)
+        done.append(key)
 
     app.task(name=Task.DELETE_AUDIO.value)(run)
     database = Database(pooler_url, pool_size=4, direct_url=stock_url)
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(database.close)
         await stack.enter_async_context(app.open_async())
-        working = asyncio.create_task(
-            # Only what is heard of is done in time: it looks by itself once an hour.
-            app.run_worker_async(
-                queues=["maintenance"], fetch_job_polling_interval=3600, install_signal_handlers=False
-            )
+        listening = asyncio.create_task(
+            app.job_manager.listen_for_jobs(on_notification=hear, queues=["maintenance"])
         )
         await asyncio.to_thread(wait_until, lambda: _listeners(stock_url) > 0)
-        for number in range(20):
+        keys = [str(number) for number in range(20)]
+        for key in keys:
             async with database.transaction() as session:
-                await JobQueue().enqueue(session, Task.DELETE_AUDIO, queue=Queue.MAINTENANCE, key=str(number))
-            assert await asyncio.wait_for(done.get(), _PATIENCE_S) == str(number)
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
-    await database.close()
+                await JobQueue().enqueue(session, Task.DELETE_AUDIO, queue=Queue.MAINTENANCE, key=key)
+            assert await asyncio.wait_for(heard.get(), _PATIENCE_S) == "job_inserted"
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        await app.run_worker_async(
+            queues=["maintenance"], wait=False, listen_notify=False, install_signal_handlers=False
+        )
+    assert sorted(done, key=int) == keys
 
 
 def _listeners(url: str) -> int:
