@@ -58,7 +58,12 @@ async def add(database: Database, account: Account, *, identity: str | None = No
     """A note in processing."""
     async with database.transaction() as session:
         return await make_note(
-            session, account.id, created_at=utc_now(), status=NoteStatus.PROCESSING, identity=identity
+            session,
+            account.id,
+            created_at=utc_now(),
+            status=NoteStatus.PROCESSING,
+            identity=identity,
+            source_url="https://example.com/a.wav",
         )
 
 
