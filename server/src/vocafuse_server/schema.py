@@ -5,7 +5,7 @@ import time
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from psycopg.errors import LockNotAvailable
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
@@ -41,7 +41,7 @@ def migrate(database_url: str, *, patience_s: float = _PATIENCE_S) -> None:
             command.upgrade(alembic_config(connection), "head")
             connection.commit()
     except OperationalError as error:
-        if isinstance(error.orig, LockNotAvailable):
+        if isinstance(error.orig, LockNotAvailable | DeadlockDetected):
             raise StartupError(
                 f"The database is in use: a table that is to be changed was not let go in {patience_s:g} s."
                 " Nothing is half done; try again, when no long transaction is open."
