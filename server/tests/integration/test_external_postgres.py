@@ -228,8 +228,8 @@ def test_a_second_migration_waits_without_holding_up_the_first(stock_url: str) -
 def test_the_version_before_serves_while_the_schema_moves_on(stock_url: str) -> None:
     """What the oldest version that a fleet can run says to the database goes on working, all the way.
 
-    A statement and a migration may wait for each other, and Postgres ends either: a statement's client is told
-    503 and asks again, and so does who migrates.
+    A statement and a migration may wait for each other, and Postgres ends either: a statement's client is
+    told 503 and asks again, and so does who migrates.
     """
     url = _old_database(stock_url, "moving")
     stop, slowest_s = threading.Event(), 0.0
