@@ -15,6 +15,7 @@ from support.voice_notes import CLIP, Lvng, known_id
 from vocafuse_server.backup.queries import snapshot_of
 from vocafuse_server.core.clock import utc_now
 from vocafuse_server.core.database import Database
+from vocafuse_server.core.hold_queries import audio_is_held
 from vocafuse_server.core.ids import NoteId, new_uuid
 from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.jobs.maintenance import MaintenanceContext, resume_lost_deliveries
@@ -152,7 +153,9 @@ async def test_audio_without_a_note_stays_while_a_backup_is_made(
     with snapshot_of(database_url):
         await sweep_store(sweep)
         assert stored(audio_dir) == {key}
-    await sweep_store(sweep)
+    async with sweep.database.transaction() as deleting:
+        assert not await audio_is_held(deleting)
+        await sweep_store(sweep)  # others who delete are no backup
     assert stored(audio_dir) == set()
 
 

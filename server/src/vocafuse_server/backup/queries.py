@@ -38,9 +38,12 @@ class Snapshot:
 
 @contextmanager
 def snapshot_of(database_url: str) -> Generator[Snapshot | None]:
-    """A snapshot whose audio stays where it is until the block ends; None if there is no schema yet."""
+    """A snapshot whose audio stays where it is until the block ends; None if there is no schema yet.
+
+    One at a time: another waits.
+    """
     with psycopg.connect(libpq_url(database_url), autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock_shared(%s)", [AUDIO_HOLD])
+        connection.execute("SELECT pg_advisory_lock(%s)", [AUDIO_HOLD])
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         found = connection.execute("SELECT to_regclass('alembic_version') IS NOT NULL").fetchone()
         if found is None or not found[0]:

@@ -10,6 +10,7 @@ AUDIO_HOLD = 0x6261636B
 async def audio_is_held(session: AsyncSession) -> bool:
     """Whether a backup is being made, so that audio of notes that are gone by now has to stay.
 
-    What a backup that begins later holds are the notes of that moment: asking beforehand is enough.
+    What a backup that begins later holds are the notes of that moment: asking beforehand is enough. Those who
+    ask share the lock, and take none of them for a backup.
     """
-    return not await session.scalar(select(func.pg_try_advisory_xact_lock(AUDIO_HOLD)))
+    return not await session.scalar(select(func.pg_try_advisory_xact_lock_shared(AUDIO_HOLD)))
