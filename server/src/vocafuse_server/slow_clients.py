@@ -1,6 +1,7 @@
 """Clients that keep the server waiting: how long each may, and what becomes of it then."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from typing import cast
 
 from fastapi import FastAPI
@@ -17,7 +18,7 @@ class RequestTooSlow(InvalidRequest):
     default_message = "The request came too slowly. Send it again on a better connection."
 
 
-class PatientHttp(HttpToolsProtocol):
+class PatientHttp(HttpToolsProtocol, ABC):
     """The HTTP protocol with an end to its patience.
 
     A client that owes the server something, the rest of a head or of a body, has the settings' grace time,
@@ -35,9 +36,9 @@ class PatientHttp(HttpToolsProtocol):
     _lingers = False
     _in_body = False
 
+    @abstractmethod
     def refuse(self, error: ApiError) -> None:
         """Answer what could not be read, and close."""
-        raise NotImplementedError
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
