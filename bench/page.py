@@ -19,6 +19,7 @@ TITLES = {
     "memory": "Memory",
     "no_speech": "Where nobody speaks",
     "latency": "One note on an idle server",
+    "gpu": "On a GPU",
 }
 
 

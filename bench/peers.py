@@ -22,6 +22,7 @@ from vocafuse_server.transcription.hardware import choose_hardware
 from vocafuse_server.transcription.weights import ModelFiles, resolve_model
 
 INT8 = "int8"
+_FAST = {"cpu": INT8, "cuda": "float16"}
 
 
 def base_model() -> ModelFiles:
@@ -30,7 +31,7 @@ def base_model() -> ModelFiles:
 
 
 def short_note_peers(model: ModelFiles) -> dict[str, OpenPeer]:
-    """Everybody who can be compared on short notes, by name."""
+    """Everybody who can be compared on short notes on a processor, by name."""
     return {
         "ours-8": partial(ours, model, in_flight=8),
         "ours-1": partial(ours, model, in_flight=1),
@@ -42,12 +43,24 @@ def short_note_peers(model: ModelFiles) -> dict[str, OpenPeer]:
     }
 
 
+def gpu_peers(model: ModelFiles) -> dict[str, OpenPeer]:
+    """Who can be compared on short notes on a GPU, by name; all with weights of 16 bits."""
+    return {
+        "ours-64": partial(ours, model, in_flight=64, device="cuda", decoders=4),
+        "ours-8": partial(ours, model, in_flight=8, device="cuda", decoders=4),
+        "ours-1": partial(ours, model, in_flight=1, device="cuda"),
+        "fw-default": partial(fw_sequential, model, device="cuda"),
+        "fw-tuned": partial(fw_tuned, model, device="cuda"),
+        "fw-batched": partial(fw_batched, model, device="cuda"),
+    }
+
+
 @contextmanager
-def ours(model: ModelFiles, *, in_flight: int) -> Generator[Peer]:
-    """Our engine with so many notes in flight, decoding in a limited process as on a server."""
+def ours(model: ModelFiles, *, in_flight: int, device: str = "cpu", decoders: int = 1) -> Generator[Peer]:
+    """Our engine with so many notes in flight, decoding in limited processes as on a server."""
     with asyncio.Runner() as runner:
-        decoder = DecoderPool(processes=1, limits=DecoderLimits())
-        engine = AdaptiveWhisper.load(model, choose_hardware())
+        decoder = DecoderPool(processes=decoders, limits=DecoderLimits())
+        engine = AdaptiveWhisper.load(model, choose_hardware(device=device))
 
         async def transcribe_all(paths: Sequence[Path]) -> list[Heard]:
             places = asyncio.Semaphore(in_flight)
@@ -68,16 +81,18 @@ def ours(model: ModelFiles, *, in_flight: int) -> Generator[Peer]:
 
 
 @contextmanager
-def fw_sequential(model: ModelFiles, *, compute_type: str = "default") -> Generator[Peer]:
+def fw_sequential(
+    model: ModelFiles, *, device: str = "cpu", compute_type: str = "default"
+) -> Generator[Peer]:
     """faster-whisper as its documentation shows it: one file after another, five beams."""
-    whisper = WhisperModel(str(model.path), device="cpu", compute_type=compute_type)
+    whisper = WhisperModel(str(model.path), device=device, compute_type=compute_type)
     yield Peer(one_by_one(lambda path: spoken(whisper.transcribe(str(path))[0])))
 
 
 @contextmanager
-def fw_tuned(model: ModelFiles) -> Generator[Peer]:
+def fw_tuned(model: ModelFiles, *, device: str = "cpu") -> Generator[Peer]:
     """faster-whisper with the settings that make it fast: greedy, without timestamps."""
-    whisper = WhisperModel(str(model.path), device="cpu", compute_type=INT8)
+    whisper = WhisperModel(str(model.path), device=device, compute_type=_FAST[device])
 
     def transcribe(path: Path) -> str:
         segments, _ = whisper.transcribe(
@@ -89,9 +104,11 @@ def fw_tuned(model: ModelFiles) -> Generator[Peer]:
 
 
 @contextmanager
-def fw_batched(model: ModelFiles, *, batch_size: int = 8) -> Generator[Peer]:
+def fw_batched(model: ModelFiles, *, device: str = "cpu", batch_size: int = 8) -> Generator[Peer]:
     """faster-whisper's batched pipeline, which batches the pieces of one file."""
-    pipeline = BatchedInferencePipeline(WhisperModel(str(model.path), device="cpu", compute_type=INT8))
+    pipeline = BatchedInferencePipeline(
+        WhisperModel(str(model.path), device=device, compute_type=_FAST[device])
+    )
     yield Peer(one_by_one(lambda path: spoken(pipeline.transcribe(str(path), batch_size=batch_size)[0])))
 
 

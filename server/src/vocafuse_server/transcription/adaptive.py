@@ -3,8 +3,9 @@
 A note goes through these stages: the voice detector (`vad`) finds what is worth transcribing and cuts long
 notes into windows; windows of all notes in flight share batches (`batcher`); a batch is encoded on a reduced
 context (`context`), its languages are detected from that same encoding, the decoder writes the texts, the
-words are timed (`window`). What looks wrong (`gates`) is done again: on the full context, then by sampling
-at rising temperatures, as section 4.5 of the Whisper paper (https://arxiv.org/abs/2212.04356) has it.
+words are timed (`window`). What is not in English is read anew, with more care. What looks wrong (`gates`) is
+done again: on the full context, then by sampling at rising temperatures, as section 4.5 of the Whisper paper
+(https://arxiv.org/abs/2212.04356) has it.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ import numpy as np
 
 from vocafuse_server.transcription.batcher import MicroBatcher
 from vocafuse_server.transcription.context import (
+    CAREFUL_MIN_CONTEXT_S,
     ENGLISH_ONLY_MIN_CONTEXT_S,
     FULL_CONTEXT_S,
     MIN_CONTEXT_S,
@@ -34,8 +36,9 @@ from vocafuse_server.transcription.engine import (
     TranscriptionError,
     Word,
 )
+from vocafuse_server.transcription.gates import Sign
 from vocafuse_server.transcription.hardware import Hardware, keep_numpy_to_one_thread
-from vocafuse_server.transcription.languages import has_spaces, language_code
+from vocafuse_server.transcription.languages import ENGLISH, has_spaces, language_code
 from vocafuse_server.transcription.model import Model
 from vocafuse_server.transcription.vad import Window, find_windows
 from vocafuse_server.transcription.weights import ModelFiles
@@ -43,6 +46,7 @@ from vocafuse_server.transcription.whisper import load_model
 from vocafuse_server.transcription.window import (
     WindowRequest,
     WindowResult,
+    looked_at,
     repeated,
     timed,
     transcribe_batch,
@@ -84,7 +88,13 @@ class AdaptiveWhisper:
         self._min_context_s = min_context_s
         self._batcher = MicroBatcher[WindowRequest, WindowResult](
             partial(transcribe_batch, self._model),
-            key=lambda request: (request.context_s, request.temperature, request.states is None),
+            key=lambda request: (
+                request.context_s,
+                request.careful,
+                request.may_be_left,
+                request.temperature,
+                request.states is None,
+            ),
             workers=workers,
             max_batch=lambda request: model.batch_size(request.context_s),
             max_waiting=MAX_WAITING,
@@ -158,8 +168,8 @@ class AdaptiveWhisper:
         self, audio: Samples, window: Window, options: TranscribeOptions, language: str | None
     ) -> _Placed:
         """Transcribe a window; again if the output looks wrong, until it doesn't or nothing is left."""
-        request = self._request(audio, window, options, language)
-        result, context_s = await self._submit(request), request.context_s
+        request, result = await self._read(audio, window, options, language)
+        context_s = request.context_s
         for another in _other_ways(request):
             if result.sign is None:
                 break
@@ -168,9 +178,28 @@ class AdaptiveWhisper:
             result, context_s = repeated(result, again), another.context_s
         return window, replace(result, states=None)
 
-    def _request(
+    async def _read(
         self, audio: Samples, window: Window, options: TranscribeOptions, language: str | None
+    ) -> tuple[WindowRequest, WindowResult]:
+        """Transcribe a window once: fast if it is in English, else carefully."""
+        careful = language not in {None, ENGLISH}
+        request = self._request(audio, window, options, language, careful=careful)
+        result = await self._submit(request)
+        if result.sign is Sign.OTHER_LANGUAGE:
+            request = self._request(audio, window, options, language, careful=True)
+            result = looked_at(result, await self._submit(request))
+        return request, result
+
+    def _request(
+        self,
+        audio: Samples,
+        window: Window,
+        options: TranscribeOptions,
+        language: str | None,
+        *,
+        careful: bool = False,
     ) -> WindowRequest:
+        least_s = max(self._min_context_s, CAREFUL_MIN_CONTEXT_S if careful else 0.0)
         return WindowRequest(
             audio[window.start : window.end],
             window.speech_s,
@@ -178,9 +207,8 @@ class AdaptiveWhisper:
             window.voice,
             language,
             options.words,
-            context_seconds(
-                window.duration_s, min_context_s=self._min_context_s, step_s=self._model.context_step_s
-            ),
+            context_seconds(window.duration_s, min_context_s=least_s, step_s=self._model.context_step_s),
+            careful,
         )
 
     async def _submit(self, request: WindowRequest) -> WindowResult:

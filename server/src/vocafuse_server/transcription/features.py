@@ -28,12 +28,13 @@ class LogMel:
         )
         self._window = np.hanning(_WINDOW + 1)[:-1].astype(np.float32)
 
-    def __call__(self, audio: Samples, context_s: float) -> NDArray[np.float32]:
+    def __call__(self, audio: Samples, context_s: float, *, blank: bool = False) -> NDArray[np.float32]:
         """The features of `audio` followed by silence.
 
         Args:
             audio: At least one sample; what goes beyond `context_s` is left out.
             context_s: Length of the result in seconds.
+            blank: Put zeros after the note, where faster-whisper has them, rather than silence.
 
         Returns:
             float32, shape (n_mels, 100 * context_s), about -1.5 to 1.5.
@@ -42,7 +43,8 @@ class LogMel:
         spectrum = self._log_spectrum(audio[: frames * HOP], frames)
         loudest = max(float(spectrum.max()), _SILENCE_LOG10)
         floor = max(_SILENCE_LOG10, loudest - _DYNAMIC_RANGE_LOG10)
-        result = np.full((len(self._filters), frames), (floor + 4) / 4, dtype=np.float32)
+        fill = 0.0 if blank else (floor + 4) / 4
+        result = np.full((len(self._filters), frames), fill, dtype=np.float32)
         result[:, : spectrum.shape[1]] = (np.maximum(spectrum, np.float32(floor)) + 4) / 4
         return result
 

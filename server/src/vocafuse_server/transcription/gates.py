@@ -48,6 +48,7 @@ class Sign(StrEnum):
     PAST_END = "past_end"
     UNTOLD = "untold"
     UNHEARD = "unheard"
+    OTHER_LANGUAGE = "other_language"  # Than English, which has to be read carefully.
 
 
 _OF_REPETITION = {Sign.COMPRESSION, Sign.REPETITION}

@@ -56,18 +56,18 @@ def choose_hardware(
 
     Two workers with one thread each do 1.5 times as much as one with two, which wait for each other at every
     operator; a note that is alone takes 0.30 s instead of 0.26 s. So cores become workers first, up to four,
-    and threads after that. On a GPU one worker is enough to fill it.
+    and threads after that. A GPU has as many workers: it stands idle while one of them reads tokens off it.
+    65 short notes took an H200 1.28 s with one worker, 0.69 with two, 0.52 with four.
 
     Raises:
         TranscriptionError: This machine can't do it; the sentence says what it can do.
     """
     device = _choose_device(device)
     compute_type = _choose_compute_type(compute_type, device)
-    if device == "cuda":
-        return Hardware(device, compute_type, workers or 1, threads or 1)
     cores = usable_cpus()
     workers = workers or min(_MOST_WORKERS, max(1, cores // (threads or 1)))
-    return Hardware(device, compute_type, workers, threads or max(1, cores // workers))
+    threads = threads or (1 if device == "cuda" else max(1, cores // workers))
+    return Hardware(device, compute_type, workers, threads)
 
 
 def keep_numpy_to_one_thread() -> None:

@@ -2,6 +2,7 @@
 
 from vocafuse_server.transcription.engine import UnknownLanguage
 
+ENGLISH = "en"
 # fmt: off
 LANGUAGES = {
     "af": "afrikaans", "am": "amharic", "ar": "arabic", "as": "assamese", "az": "azerbaijani",

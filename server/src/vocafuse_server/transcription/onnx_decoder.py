@@ -15,6 +15,7 @@ import numpy as np
 
 from vocafuse_server.transcription.alignment import align_tokens
 from vocafuse_server.transcription.checkpoint import Checkpoint
+from vocafuse_server.transcription.languages import ENGLISH
 from vocafuse_server.transcription.model import MAX_TOKENS, Output
 from vocafuse_server.transcription.onnx_network import Array, DecoderNetwork, Text
 from vocafuse_server.transcription.token_rules import TokenRules
@@ -56,16 +57,27 @@ class OnnxDecoder:
             suppressed_first=np.array(config.get("suppress_ids_begin", []), np.int64),
         )
 
-    def decode(self, states: Array, language: str | None, *, temperature: float) -> Output:
+    def decode(
+        self, states: Array, language: str | None, *, temperature: float, english_only: bool
+    ) -> Output:
         """Write the text of one window of shape (frames, d_model); see `Model.decode`.
 
         Sampling draws the same for the same window each time.
+
+        Args:
+            states: The encoder's output.
+            language: As in `Model.decode`, like
+            temperature: and
+            english_only: whether to write nothing in other languages.
         """
         text = Text(self._network, states)
         logits = text.feed([self._vocabulary.start])
         chances = np.exp(logits - logits.max())
         chances /= chances.sum()
         code, probability = (language, 1.0) if language is not None else self._detect(chances)
+        no_speech_prob = float(chances[self._vocabulary.no_speech])
+        if english_only and code != ENGLISH:
+            return Output(code, probability, (), 0.0, no_speech_prob)
         if prompt := self._vocabulary.prompt(code)[1:]:
             logits = text.feed(prompt)
         tokens, logprobs = self._write(text, logits, temperature)
@@ -74,7 +86,7 @@ class OnnxDecoder:
             probability,
             tuple(tokens),
             sum(logprobs) / (len(tokens) + 1),
-            float(chances[self._vocabulary.no_speech]),
+            no_speech_prob,
             tuple(np.exp(logprobs[: len(tokens)]).tolist()),
             np.stack(text.attention[-len(logprobs) :]),
         )
@@ -83,7 +95,7 @@ class OnnxDecoder:
         """The likeliest language, and its share in the probability of all."""
         languages = self._vocabulary.language_tokens
         if not languages:
-            return "en", 1.0
+            return ENGLISH, 1.0
         among = chances[list(languages.values())]
         best = int(np.argmax(among))
         return list(languages)[best], float(among[best] / among.sum())

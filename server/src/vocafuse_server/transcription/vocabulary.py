@@ -7,7 +7,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from vocafuse_server.transcription.engine import TranscriptionError, UnknownLanguage
-from vocafuse_server.transcription.languages import LANGUAGES
+from vocafuse_server.transcription.languages import ENGLISH, LANGUAGES
 
 TIMESTAMP_STEP_S = 0.02
 _REPLACEMENT = "\ufffd"
@@ -62,7 +62,7 @@ class Vocabulary:
             UnknownLanguage: The model does not have the language.
         """
         if not self._multilingual:
-            if language != "en":
+            if language != ENGLISH:
                 raise UnknownLanguage(f"This model understands English only, not {language!r}.")
             return [self.start]
         if language not in self.language_tokens:

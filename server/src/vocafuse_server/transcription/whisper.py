@@ -13,7 +13,7 @@ from vocafuse_server.transcription.checkpoint import UnreadableCheckpoint
 from vocafuse_server.transcription.engine import TranscriptionError
 from vocafuse_server.transcription.features import LogMel
 from vocafuse_server.transcription.hardware import Hardware
-from vocafuse_server.transcription.languages import LANGUAGES
+from vocafuse_server.transcription.languages import ENGLISH, LANGUAGES
 from vocafuse_server.transcription.model import MAX_TOKENS, Model, Output, States
 from vocafuse_server.transcription.onnx_decoder import OnnxDecoder
 from vocafuse_server.transcription.vocabulary import Vocabulary
@@ -22,18 +22,19 @@ from vocafuse_server.transcription.words import TokenTimes, read_alignment
 
 _MAX_LENGTH = 2 * MAX_TOKENS
 """CTranslate2 generates at most half of this."""
-_MAX_BATCH = 4
+_MAX_BATCH = {"cpu": 4, "cuda": 16}
 _LARGE_FRAMES = 2000
 """Of 20 s. What is larger is encoded by one worker at a time: its attention takes hundreds of megabytes."""
-_MAX_BATCH_S2 = 1800.0
+_MAX_BATCH_S2 = {"cpu": 1800.0, "cuda": 14400.0}
 """Bound on windows times context squared, with which the memory of the encoder's attention grows: four
-windows of 20 s, or two of 30 s."""
+windows of 20 s, or two of 30 s; on a GPU, which gains more from batches, sixteen of 30 s."""
 
 
 class CTranslate2Whisper:
     """A `Model` on CTranslate2, on a processor or a GPU.
 
-    A batch of four halves the decoder's time for a window; more make the short wait for the long. Lengths in
+    A batch of four halves the decoder's time for a window; more make the short wait for the long, which a GPU
+    makes up for. Lengths in
     steps of 2.5 s cost nothing in quality and let many windows share a batch.
 
     Raises:
@@ -55,27 +56,35 @@ class CTranslate2Whisper:
             raise TranscriptionError(
                 f"The model {files.name!r} can't be loaded on {hardware.device} as {hardware.compute_type}."
             ) from error
+        self._device = hardware.device
         self._multilingual = self._model.is_multilingual
         self.vocabulary = Vocabulary(files.path, multilingual=self._multilingual)
         self.log_mel = LogMel(self._model.n_mels)
 
     def batch_size(self, context_s: float) -> int:
         """See `Model.batch_size`."""
-        return max(1, min(_MAX_BATCH, int(_MAX_BATCH_S2 / context_s**2)))
+        return max(1, min(_MAX_BATCH[self._device], int(_MAX_BATCH_S2[self._device] / context_s**2)))
 
     def encode(self, features: NDArray[np.float32]) -> States:
         """See `Model.encode`."""
         return np.asarray(self._model.encode(_view(features), to_cpu=True))
 
     def decode(
-        self, states: States, languages: Sequence[str | None], *, temperature: float = 0.0
+        self,
+        states: States,
+        languages: Sequence[str | None],
+        *,
+        temperature: float = 0.0,
+        beams: int = 1,
+        english_only: bool = False,
     ) -> list[Output]:
-        """See `Model.decode`. Five beams cost a quarter more and gain nothing here."""
+        """See `Model.decode`; writes in all languages."""
+        del english_only
         known = self._detect(states, languages)
         results = self._model.generate(
             _view(states),
             [self.vocabulary.prompt(language) for language, _ in known],
-            beam_size=1,
+            beam_size=beams,
             max_length=_MAX_LENGTH,
             return_scores=True,
             return_no_speech_prob=True,
@@ -88,7 +97,7 @@ class CTranslate2Whisper:
         """The language of each window and how sure that is: the caller's, or the likeliest."""
         asked = [index for index, language in enumerate(languages) if language is None]
         if not self._multilingual:
-            found = [("en", 1.0)] * len(asked)
+            found = [(ENGLISH, 1.0)] * len(asked)
         elif asked:
             found = [_best_known(ranked) for ranked in self._model.detect_language(_view(states[asked]))]
         else:
@@ -121,6 +130,8 @@ class CTranslate2Whisper:
 class HybridWhisper:
     """A `Model` for processors: CTranslate2's encoder and the decoder of `onnx_decoder`.
 
+    Several beams are left to CTranslate2's decoder.
+
     Batches gain nothing, so a window's context is just as long as it needs to be.
 
     Args:
@@ -152,11 +163,19 @@ class HybridWhisper:
             return self._encoder.encode(features)
 
     def decode(
-        self, states: States, languages: Sequence[str | None], *, temperature: float = 0.0
+        self,
+        states: States,
+        languages: Sequence[str | None],
+        *,
+        temperature: float = 0.0,
+        beams: int = 1,
+        english_only: bool = False,
     ) -> list[Output]:
         """See `Model.decode`."""
+        if beams > 1:
+            return self._encoder.decode(states, languages, beams=beams)
         return [
-            self._decoder.decode(of_one, language, temperature=temperature)
+            self._decoder.decode(of_one, language, temperature=temperature, english_only=english_only)
             for of_one, language in zip(states, languages, strict=True)
         ]
 
@@ -164,6 +183,8 @@ class HybridWhisper:
         self, states: States, outputs: Sequence[Output], note_frames: Sequence[int]
     ) -> list[TokenTimes]:
         """See `Model.align`."""
+        if any(output.attention is None for output in outputs):
+            return self._encoder.align(states, outputs, note_frames)
         return [
             self._decoder.align(output, frames) for output, frames in zip(outputs, note_frames, strict=True)
         ]

@@ -17,12 +17,14 @@ from vocafuse_server.transcription.gates import (
     is_no_speech,
     is_unheard,
 )
-from vocafuse_server.transcription.languages import has_spaces
+from vocafuse_server.transcription.languages import ENGLISH, has_spaces
 from vocafuse_server.transcription.model import MAX_TOKENS, Model, Output, States
 from vocafuse_server.transcription.vocabulary import TimedTokens
 from vocafuse_server.transcription.words import TokenTimes, group_words, leave_pauses, time_words
 
 T = TypeVar("T")
+
+_BEAMS = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +39,8 @@ class WindowRequest:
         language: The spoken language; None detects it.
         words: Whether to time the words.
         context_s: How much audio the encoder is given, silence included.
-        temperature: 0 decodes greedily.
+        careful: Whether to read it the way that suits other languages than English, slower and better.
+        temperature: Above 0, tokens are drawn.
         states: What the encoder made of it in an earlier pass on the same context: shape (frames, d_model).
         before: The text that an earlier pass wrote: the same again is no mistake of the decoder.
         final: Nothing better will be tried: the words are timed whatever the output looks like.
@@ -50,6 +53,7 @@ class WindowRequest:
     language: str | None
     words: bool
     context_s: float
+    careful: bool
     temperature: float = 0.0
     states: States | None = None
     before: str | None = None
@@ -58,6 +62,11 @@ class WindowRequest:
     @property
     def duration_s(self) -> float:
         return len(self.audio) / SAMPLE_RATE
+
+    @property
+    def may_be_left(self) -> bool:
+        """Whether this is a first look, which is enough for English."""
+        return self.before is None and not self.careful
 
     @property
     def is_reduced(self) -> bool:
@@ -114,7 +123,8 @@ class _Decoded:
 
 
 def transcribe_batch(model: Model, requests: Sequence[WindowRequest]) -> list[WindowResult]:
-    """Transcribe windows together. All have the same context and temperature, and all or none have states.
+    """Transcribe windows together. All are read in the same way (context, care, temperature), and all or none
+    have states.
 
     Nothing of one window enters into another's result: only the arithmetic is shared.
     """
@@ -122,7 +132,11 @@ def transcribe_batch(model: Model, requests: Sequence[WindowRequest]) -> list[Wi
     states, features_s, encode_s = _encode(model, requests)
     outputs, generate_s = timed(
         lambda: model.decode(
-            states, [request.language for request in requests], temperature=first.temperature
+            states,
+            [request.language for request in requests],
+            temperature=first.temperature,
+            beams=_BEAMS if first.careful and not first.temperature else 1,
+            english_only=first.may_be_left,
         )
     )
     decoded = [_read(model, request, output) for request, output in zip(requests, outputs, strict=True)]
@@ -148,17 +162,24 @@ def _encode(model: Model, requests: Sequence[WindowRequest]) -> tuple[States, fl
     if known:
         return np.stack(known), 0.0, 0.0
     features, features_s = timed(
-        lambda: np.stack([model.log_mel(request.audio, request.context_s) for request in requests])
+        lambda: np.stack(
+            [model.log_mel(request.audio, request.context_s, blank=request.careful) for request in requests]
+        )
     )
     states, encode_s = timed(lambda: model.encode(features))
     return states, features_s, encode_s
 
 
 def _read(model: Model, request: WindowRequest, output: Output) -> _Decoded:
-    if request.is_reduced and is_unheard(output.no_speech_prob, voice=request.voice):
-        return _Decoded(request, output, Sign.UNHEARD, [])
-    if is_no_speech(output.no_speech_prob, avg_logprob=output.avg_logprob, voice=request.voice):
+    unheard = request.is_reduced and is_unheard(output.no_speech_prob, voice=request.voice)
+    if not unheard and is_no_speech(
+        output.no_speech_prob, avg_logprob=output.avg_logprob, voice=request.voice
+    ):
         return _Decoded(request, output, None, [])
+    if output.language != ENGLISH and request.may_be_left:
+        return _Decoded(request, output, Sign.OTHER_LANGUAGE, [])
+    if unheard:
+        return _Decoded(request, output, Sign.UNHEARD, [])
     stretches = model.vocabulary.cut_at_timestamps(output.tokens, request.speech_s)
     return _Decoded(request, output, _find_sign(model, request, output), stretches)
 
@@ -224,7 +245,7 @@ def _result(
         duration_s=one.request.duration_s,
         times=times,
         sign=one.sign,
-        states=None if one.sign is None else states,
+        states=None if one.sign in {None, Sign.OTHER_LANGUAGE} else states,
     )
 
 
@@ -235,6 +256,11 @@ def _segments(model: Model, stretches: list[TimedTokens], output: Output) -> tup
         for text, stretch in spelt
         if text
     )
+
+
+def looked_at(before: WindowResult, after: WindowResult) -> WindowResult:
+    """`after` as the outcome of a window of which `before` told that it isn't in English."""
+    return replace(after, times=before.times + after.times)
 
 
 def repeated(before: WindowResult, after: WindowResult) -> WindowResult:

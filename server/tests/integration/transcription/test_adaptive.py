@@ -213,6 +213,26 @@ def test_hardware_that_is_not_there_is_told(base_files: ModelFiles) -> None:
         AdaptiveWhisper.load(base_files, Hardware("cpu", "no_such_type", workers=1, threads=1))
 
 
+@pytest.mark.parametrize(
+    ("name", "language", "heard"),
+    [
+        # Read as English is, these come out as "mer john" and "希老女".
+        ("fr-mer-jaune.wav", None, "au bord de la mer jaune"),
+        ("fr-mer-jaune.wav", "fr", "au bord de la mer jaune"),
+        ("zh-xiwang.wav", None, "希望你"),
+    ],
+)
+async def test_what_is_not_english_is_read_carefully(
+    engine: AdaptiveWhisper, decode: Decode, name: str, language: str | None, heard: str
+) -> None:
+    result = await engine.transcribe(await decode(name), TranscribeOptions(language))
+    assert heard in result.text
+    assert result.language == name[:2]
+    assert result.words
+    assert result.second_passes == 0
+    check_order(result)
+
+
 @pytest.mark.parametrize("seconds", [1.5, 2.0, 3.0])
 @pytest.mark.parametrize("name", ["de-werbung.wav", "fr-mer-jaune.wav", "zh-xiwang.wav"])
 async def test_a_note_that_was_cut_off_is_heard_in_its_language(

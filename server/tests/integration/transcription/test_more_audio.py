@@ -9,6 +9,7 @@ from typing import Any
 import jiwer
 import psutil
 import pytest
+from whisper_normalizer.basic import BasicTextNormalizer
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from vocafuse_server.audio.containers import SNIFF_BYTES, sniff
@@ -16,6 +17,7 @@ from vocafuse_server.audio.decoder import DecoderPool
 from vocafuse_server.audio.errors import AudioTooLong, UnsupportedAudio
 from vocafuse_server.transcription.adaptive import AdaptiveWhisper
 from vocafuse_server.transcription.engine import TranscribeOptions
+from vocafuse_server.transcription.languages import has_spaces
 
 pytestmark = pytest.mark.model
 
@@ -95,6 +97,24 @@ def test_what_is_no_media_is_refused_by_its_first_bytes(more_audio: Path) -> Non
         and sniff((more_audio / "hostile" / entry["file"]).read_bytes()[:SNIFF_BYTES]) is not None
     ]
     assert passed == []
+
+
+async def test_the_rate_of_wrong_words_in_other_languages(
+    engine: AdaptiveWhisper, pool: DecoderPool, more_audio: Path
+) -> None:
+    """In those with spaces between words; read as English is, one in five is wrong."""
+    normalize = BasicTextNormalizer()
+    references: list[str] = []
+    texts: list[str] = []
+    for entry in manifest(more_audio, "speech"):
+        if entry["language"] != "en" and has_spaces(entry["language"]) and entry["seconds"] <= 20:
+            audio = await pool.decode((more_audio / "speech" / entry["file"]).read_bytes())
+            result = await engine.transcribe(audio.samples, TranscribeOptions())
+            assert result.language == entry["language"]
+            references.append(normalize(entry["text"]))
+            texts.append(normalize(result.text))
+    assert len(references) > 8
+    assert jiwer.wer(references, texts) < 0.19
 
 
 async def test_the_rate_of_wrong_words_on_short_english_notes(

@@ -47,3 +47,13 @@ def test_silence_is_one_value() -> None:
 
 def test_audio_beyond_the_context_is_left_out() -> None:
     assert LogMel(80)(voice_like(16_000 * 8), 5.0).shape == (80, 500)
+
+
+def test_blank_puts_zeros_after_the_note_and_nowhere_else() -> None:
+    audio = voice_like(16_000)
+    features = LogMel(80)(audio, 5.0)
+    blank = LogMel(80)(audio, 5.0, blank=True)
+    note_frames = 102  # Its own hundred, and two that reach into it.
+    np.testing.assert_array_equal(blank[:, :note_frames], features[:, :note_frames])
+    assert not blank[:, note_frames:].any()
+    assert features[:, note_frames:].any()
