@@ -7,6 +7,7 @@ from bench.figures import number
 from bench.report import Bar, Chart, Row
 
 LABELS = {
+    "ours-64": "VocaFuse, 64 in flight",
     "ours-8": "VocaFuse, 8 in flight",
     "ours-1": "VocaFuse, one at a time",
     "service-8": "VocaFuse server, 8 in flight",
