@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any, cast
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 from starlette.types import Scope
 
 from vocafuse_server import __version__
@@ -152,18 +154,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    # Each router that comes before costs every request some time, so the one that is asked most comes first.
-    for vocabulary in (VOICENOTES, RECORDINGS):
-        app.include_router(notes.notes_router(vocabulary))
-    for router in (
-        *(tokens.router, uploads.router, uploads.signed_router, events.router),
-        *(webhooks.router, deliveries.router, account.router, api_keys.router, operations.router),
-    ):
-        app.include_router(router)
-    app.include_router(voice_notes.router)
-    app.include_router(documentation.docs_router())
-    app.include_router(recorder_router())
-    app.include_router(console_router())
+    app.router.routes.extend(_routes())
     for kind in (ApiError, HTTPException, RequestValidationError, ClientDisconnect):
         app.add_exception_handler(kind, _render)
     app.add_exception_handler(AnsweredBefore, _replay)
@@ -182,6 +173,23 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         RequestLog, metrics=metrics, security_headers=SecurityHeaders(settings.public_url), tracer=tracer
     )
     return app
+
+
+@cache
+def _routes() -> list[BaseRoute]:
+    """All routes. They hold nothing of an app's, and are half of what making one costs."""
+    router = APIRouter()
+    # Each router that comes before costs every request some time, so the one that is asked most comes first.
+    for vocabulary in (VOICENOTES, RECORDINGS):
+        router.include_router(notes.notes_router(vocabulary))
+    for part in (
+        *(tokens.router, uploads.router, uploads.signed_router, events.router),
+        *(webhooks.router, deliveries.router, account.router, api_keys.router, operations.router),
+        voice_notes.router,
+        *(documentation.docs_router(), recorder_router(), console_router()),
+    ):
+        router.include_router(part)
+    return router.routes
 
 
 async def _render(request: Request, error: Exception) -> Response:
