@@ -11,9 +11,9 @@ from faster_whisper.audio import decode_audio
 from numpy.typing import NDArray
 
 from bench.clips import LONGEST_SHORT_S, SAMPLE_RATE, Clip
-from vocafuse_server.transcription.context import FULL_CONTEXT_S, context_seconds
+from vocafuse_server.transcription.context import CAREFUL_MIN_CONTEXT_S, FULL_CONTEXT_S, context_seconds
 from vocafuse_server.transcription.gates import Sign
-from vocafuse_server.transcription.languages import has_spaces
+from vocafuse_server.transcription.languages import ENGLISH, has_spaces
 from vocafuse_server.transcription.model import Model
 from vocafuse_server.transcription.vad import Window, find_windows
 from vocafuse_server.transcription.window import WindowRequest, WindowResult, transcribe_batch
@@ -131,7 +131,7 @@ class Listener:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._done: dict[tuple[Note, Window, float, str | None], _Pass] = {}
+        self._done: dict[tuple[Note, Window, float, str | None, bool], _Pass] = {}
 
     def hear(self, note: Note, rule: Rule) -> Heard:
         """The text of a note, as the engine comes to it: the first window decides on the language."""
@@ -139,10 +139,10 @@ class Listener:
         finals: list[_Pass] = []
         cpu_s, language = 0.0, None
         for window in note.windows:
-            first = final = self._once(note, window, self._context_s(rule, window), language)
+            first = final = self._read(note, window, self._context_s(rule, window), language)
             cpu_s += first.cpu_s
             if first.result.sign is not None and rule != FULL:
-                final = self._once(note, window, FULL_CONTEXT_S, language)
+                final = self._read(note, window, FULL_CONTEXT_S, language)
                 cpu_s += final.cpu_s
             firsts.append(first)
             finals.append(final)
@@ -160,12 +160,25 @@ class Listener:
     def _context_s(self, rule: Rule, window: Window) -> float:
         return rule.context_s(window.duration_s, self._model.context_step_s)
 
-    def _once(self, note: Note, window: Window, context_s: float, language: str | None) -> _Pass:
-        key = (note, window, context_s, language)
+    def _read(self, note: Note, window: Window, context_s: float, language: str | None) -> _Pass:
+        """As the engine reads it: carefully what isn't in English."""
+        careful_s = max(context_s, CAREFUL_MIN_CONTEXT_S)
+        if language not in {None, ENGLISH}:
+            return self._once(note, window, careful_s, language, careful=True)
+        look = self._once(note, window, context_s, language)
+        if look.result.sign is not Sign.OTHER_LANGUAGE:
+            return look
+        careful = self._once(note, window, careful_s, language, careful=True)
+        return _Pass(careful.result, look.cpu_s + careful.cpu_s)
+
+    def _once(
+        self, note: Note, window: Window, context_s: float, language: str | None, *, careful: bool = False
+    ) -> _Pass:
+        key = (note, window, context_s, language, careful)
         if key not in self._done:
             audio = note.audio[window.start : window.end]
             request = WindowRequest(
-                audio, window.speech_s, window.pauses, window.voice, language, False, context_s
+                audio, window.speech_s, window.pauses, window.voice, language, False, context_s, careful
             )
             started_s = time.process_time()
             result = transcribe_batch(self._model, [request])[0]

@@ -30,6 +30,7 @@ class ScriptedModel:
         self.vocabulary = vocabulary
         self.log_mel = LogMel(80)
         self.passes: list[tuple[float, float]] = []
+        self.beams: list[int] = []
         self.encoded: list[float] = []
         self._outputs = iter(outputs)
         self._context_s = 0.0
@@ -44,9 +45,17 @@ class ScriptedModel:
         return features
 
     def decode(
-        self, states: States, languages: Sequence[str | None], *, temperature: float = 0.0
+        self,
+        states: States,
+        languages: Sequence[str | None],
+        *,
+        temperature: float = 0.0,
+        beams: int = 1,
+        english_only: bool = False,
     ) -> list[Output]:
+        assert english_only == (not self.passes)
         self.passes.append((self._context_s, temperature))
+        self.beams.append(beams)
         return [next(self._outputs) for _ in languages]
 
     def align(
@@ -72,8 +81,8 @@ def speech() -> Samples:
     return np.concatenate(frames)[: 4 * 16_000].astype(np.float32) / np.float32(32768)
 
 
-def say(vocabulary: Vocabulary, text: str, *, no_speech_prob: float = 0.01) -> Output:
-    return Output("en", 0.9, tuple(vocabulary.encode(text)), -0.2, no_speech_prob)
+def say(vocabulary: Vocabulary, text: str, *, language: str = "en", no_speech_prob: float = 0.01) -> Output:
+    return Output(language, 0.9, tuple(vocabulary.encode(text)), -0.2, no_speech_prob)
 
 
 async def run(model: ScriptedModel, audio: Samples) -> Transcription:
@@ -126,3 +135,35 @@ async def test_no_speech_silences_even_a_loop(vocabulary: Vocabulary, speech: Sa
     result = await run(model, speech)
     assert (result.text, result.segments, result.words, result.second_passes) == ("", (), (), 1)
     assert model.passes == [(7.5, 0.0), (30.0, 0.0)]
+
+
+async def test_another_language_is_read_again_with_more_context_and_beams(
+    vocabulary: Vocabulary, speech: Samples
+) -> None:
+    unwritten = Output("fr", 0.9, (), 0.0, 0.01)
+    model = ScriptedModel(vocabulary, [unwritten, say(vocabulary, GOOD, language="fr")])
+    result = await run(model, speech)
+    assert model.passes == [(7.5, 0.0), (15.0, 0.0)]
+    assert model.beams == [1, 5]
+    assert (result.text, result.language, result.second_passes) == (GOOD.strip(), "fr", 0)
+    assert result.words
+
+
+async def test_a_loop_in_another_language_is_done_again_with_beams_and_then_sampled(
+    vocabulary: Vocabulary, speech: Samples
+) -> None:
+    unwritten = Output("fr", 0.9, (), 0.0, 0.01)
+    loop, good = (say(vocabulary, text, language="fr") for text in (LOOP, GOOD))
+    model = ScriptedModel(vocabulary, [unwritten, loop, loop, good])
+    result = await run(model, speech)
+    assert model.passes == [(7.5, 0.0), (15.0, 0.0), (30.0, 0.0), (30.0, 0.2)]
+    assert model.beams == [1, 5, 5, 1]
+    assert (result.text, result.second_passes) == (GOOD.strip(), 1)
+
+
+async def test_in_another_language_nobody_may_speak_too(vocabulary: Vocabulary, speech: Samples) -> None:
+    unheard = Output("fr", 0.9, (), 0.0, 0.95)
+    model = ScriptedModel(vocabulary, [unheard] * 3)
+    result = await run(model, speech)
+    assert (result.text, result.segments) == ("", ())
+    assert model.passes == [(7.5, 0.0), (15.0, 0.0), (30.0, 0.0)]
