@@ -115,6 +115,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
             libpq_url(settings.direct_url or database_url),
             readers_per_tenant=settings.event_streams_per_tenant,
         )
+        figures = DatabaseReader(database)
         app.state.context = AppContext(
             settings=settings,
             database=database,
@@ -130,7 +131,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
             box=SecretBox(encryption_keys(settings, clock)),
             clock=clock,
             metrics=metrics,
-            figures=DatabaseReader(database),
+            figures=figures,
             disks=disks_of(settings),
             upload_places=UploadPlaces(settings.uploads_in_flight),
             backlog=Backlog(database, limit=settings.queued_notes),
@@ -139,6 +140,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         async with key_usage.written_to(database):
             yield
         await feed.shut()
+        await figures.close()
         await issuers.close()
         await rate_limiter.close()
         await database.close()

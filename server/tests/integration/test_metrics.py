@@ -9,6 +9,7 @@ import httpx2
 import pytest
 import structlog
 from httpx2 import ASGITransport
+from sqlalchemy import text
 from support.app import Account, Api, SettableClock, running_app
 from support.clips import AUDIO, joined
 from support.metrics import Scrape
@@ -19,7 +20,7 @@ from vocafuse_server.core.database import Database
 from vocafuse_server.core.errors import StartupError
 from vocafuse_server.core.ids import NoteId, parse_uuid
 from vocafuse_server.core.metrics import Metrics
-from vocafuse_server.core.queue import JobQueue, Queue, Task
+from vocafuse_server.core.queue import JobQueue, JobState, Queue, Task
 from vocafuse_server.core.settings import Settings
 from vocafuse_server.dialects.figures import JOBS_KEPT_S, STORED_KEPT_S, DatabaseReader
 from vocafuse_server.jobs.tasks import run_transcription
@@ -139,7 +140,8 @@ async def test_the_database_is_asked_no_more_often_than_needed(
 
     async def read() -> tuple[int, bool]:
         figures = await reader.read()
-        assert figures is not None
+        assert figures.jobs is not None
+        assert figures.stored_audio_bytes is not None
         return sum(count.jobs for count in figures.jobs.values()), figures.stored_audio_bytes > 0
 
     assert await read() == (0, False)
@@ -149,6 +151,29 @@ async def test_the_database_is_asked_no_more_often_than_needed(
     assert await read() == (1, False)
     now_s = STORED_KEPT_S + 1
     assert await read() == (1, True)
+
+
+async def test_the_queues_are_shown_although_the_audio_takes_long_to_add_up(
+    api: Api, account: Account, database: Database
+) -> None:
+    audio = (AUDIO / SPOKEN).read_bytes()
+    await upload(api, account, audio)
+    now_s = 0.0
+    reader = DatabaseReader(database, patience_s=0.2, monotonic=lambda: now_s)
+    async with database.transaction() as session:
+        await session.execute(text("LOCK TABLE notes"))
+        early = await reader.read()
+        now_s = 10.0
+    assert early.jobs is not None
+    assert early.jobs[Queue.TRANSCRIPTION, JobState.WAITING].jobs == 1
+    assert early.stored_audio_bytes is None
+    assert (await reader.read()).stored_audio_bytes == len(audio)
+    # Having taken ten seconds it rests for a thousand.
+    await upload(api, account, audio)
+    now_s = 1000.0
+    assert (await reader.read()).stored_audio_bytes == len(audio)
+    now_s = 1011.0
+    assert (await reader.read()).stored_audio_bytes == 2 * len(audio)
 
 
 async def test_without_a_database_the_rest_is_shown(settings: Settings, clock: SettableClock) -> None:

@@ -76,10 +76,10 @@ class StoreCall(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DatabaseFigures:
-    """What only the database knows, for all processes at once."""
+    """What only the database knows, for all processes at once; None for what can't be had from it now."""
 
-    jobs: Mapping[tuple[Queue, JobState], JobCount]
-    stored_audio_bytes: int
+    jobs: Mapping[tuple[Queue, JobState], JobCount] | None
+    stored_audio_bytes: int | None
 
 
 class Metrics:
@@ -247,6 +247,17 @@ class _Known:
 
 
 def _gauges(figures: DatabaseFigures) -> Iterator[Metric]:
+    if figures.jobs is not None:
+        yield from _queue_gauges(figures.jobs)
+    if figures.stored_audio_bytes is not None:
+        stored = GaugeMetricFamily(
+            "vocafuse_stored_audio_bytes", "Size of the notes' audio in the object store."
+        )
+        stored.add_metric((), figures.stored_audio_bytes)
+        yield stored
+
+
+def _queue_gauges(counts: Mapping[tuple[Queue, JobState], JobCount]) -> Iterator[Metric]:
     jobs = GaugeMetricFamily(
         "vocafuse_queue_jobs", "Jobs on each queue, by where they stand.", labels=("queue", "state")
     )
@@ -255,10 +266,8 @@ def _gauges(figures: DatabaseFigures) -> Iterator[Metric]:
         "For how long the job that has waited longest could have run.",
         labels=("queue",),
     )
-    for (queue, state), count in figures.jobs.items():
+    for (queue, state), count in counts.items():
         jobs.add_metric((queue.value, state.value), count.jobs)
         if state is JobState.WAITING:
             age.add_metric((queue.value,), count.oldest_s)
-    stored = GaugeMetricFamily("vocafuse_stored_audio_bytes", "Size of the notes' audio in the object store.")
-    stored.add_metric((), figures.stored_audio_bytes)
-    yield from (jobs, age, stored)
+    yield from (jobs, age)

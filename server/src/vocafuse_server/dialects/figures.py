@@ -23,22 +23,56 @@ JOBS_KEPT_S = 5.0
 STORED_KEPT_S = 60.0
 # A scrape is given up after about ten; what processes count must not wait for a database that is busy.
 _PATIENCE_S = 3.0
+# What takes long to read is read the more seldom, however large the tables grow.
+_REST_PER_READING = 100
 
 
 class _Kept(Generic[T]):
-    """A figure that is read again once it is too old."""
+    """A figure that is read again once it is too old. Who can't wait for that gets the old one."""
 
-    def __init__(self, read: Callable[[AsyncSession], Awaitable[T]], *, kept_s: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        read: Callable[[AsyncSession], Awaitable[T]],
+        *,
+        kept_s: float,
+        patience_s: float,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._database = database
         self._read = read
         self._kept_s = kept_s
+        self._patience_s = patience_s
+        self._monotonic = monotonic
         self._value: T | None = None
-        self._read_at = -float("inf")
+        self._good_until_s = -float("inf")
+        self._reading: asyncio.Task[None] | None = None
 
-    async def get(self, session: AsyncSession, now_s: float) -> T:
-        if self._value is None or now_s - self._read_at > self._kept_s:
-            self._value = await self._read(session)
-            self._read_at = now_s
+    async def get(self) -> T | None:
+        if self._reading is None and self._monotonic() >= self._good_until_s:
+            self._reading = asyncio.create_task(self._read_again())
+        if self._reading is not None:
+            await asyncio.wait([self._reading], timeout=self._patience_s)
         return self._value
+
+    async def _read_again(self) -> None:
+        began_s = self._monotonic()
+        try:
+            async with self._database.transaction() as session:
+                self._value = await self._read(session)
+        except ServiceUnavailable:
+            log.warning("metrics without a figure of the database", exc_info=True)
+            self._value = None
+        else:
+            ended_s = self._monotonic()
+            self._good_until_s = ended_s + max(self._kept_s, _REST_PER_READING * (ended_s - began_s))
+        finally:
+            self._reading = None
+
+    async def close(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.wait([self._reading])
 
 
 class DatabaseReader:
@@ -46,24 +80,28 @@ class DatabaseReader:
 
     Args:
         database: Where they are.
+        patience_s: How long to wait for each figure.
         monotonic: Seconds that never go back.
     """
 
-    def __init__(self, database: Database, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._database = database
-        self._monotonic = monotonic
-        self._jobs = _Kept(count_jobs, kept_s=JOBS_KEPT_S)
-        self._stored = _Kept(stored_audio_bytes, kept_s=STORED_KEPT_S)
-        self._turn = asyncio.Lock()
+    def __init__(
+        self,
+        database: Database,
+        *,
+        patience_s: float = _PATIENCE_S,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._jobs = _Kept(
+            database, count_jobs, kept_s=JOBS_KEPT_S, patience_s=patience_s, monotonic=monotonic
+        )
+        self._stored = _Kept(
+            database, stored_audio_bytes, kept_s=STORED_KEPT_S, patience_s=patience_s, monotonic=monotonic
+        )
 
-    async def read(self) -> DatabaseFigures | None:
-        """The figures; None if the database can't be reached: what processes count is shown all the same."""
-        try:
-            async with asyncio.timeout(_PATIENCE_S), self._turn, self._database.transaction() as session:
-                now_s = self._monotonic()
-                return DatabaseFigures(
-                    await self._jobs.get(session, now_s), await self._stored.get(session, now_s)
-                )
-        except (ServiceUnavailable, TimeoutError):
-            log.warning("metrics without the database's figures", exc_info=True)
-            return None
+    async def read(self) -> DatabaseFigures:
+        """The figures; without those that can't be had: what processes count is shown all the same."""
+        return DatabaseFigures(*await asyncio.gather(self._jobs.get(), self._stored.get()))
+
+    async def close(self) -> None:
+        """Leave off reading."""
+        await asyncio.gather(self._jobs.close(), self._stored.close())
