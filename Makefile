@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 .PHONY: help up test check lint types audit unit web integration conformance e2e browser chromium \
-  chaos fuzz bench openapi compatibility lock servers clean
+  chaos fuzz bench load openapi compatibility lock servers clean
 
 help: ## Show this help
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -61,6 +61,10 @@ bench: .venv/.dev-installed ## Measure beside other programs (1-2 hours; BENCH=l
 	$(BIN)/python bench/pagination.py
 	$(BIN)/python -m bench.requests
 	$(BIN)/python -m bench.console
+	$(BIN)/python -m bench.job_queue
+
+load: .venv/.dev-installed ## Load test of a server on loopback (15 minutes; LOAD=--short for a trial; needs wrk)
+	$(BIN)/python -m bench.load --into docs $(LOAD)
 
 openapi: .venv/.run-installed ## Write openapi.json from the code
 	$(BIN)/python -m vocafuse_server.openapi > openapi.json

@@ -45,13 +45,13 @@ def filled(page: str, reports: Sequence[Report]) -> str:
     return between_marks(page, figures_markdown(reports))
 
 
-def between_marks(page: str, figures: str) -> str:
+def between_marks(page: str, figures: str, *, begin: str = BEGIN) -> str:
     """The page with these figures in place of what stands between the marks.
 
     Raises:
         ValueError: The marks are missing.
     """
-    before, begin, rest = page.partition(BEGIN)
+    before, _, rest = page.partition(begin)
     _, end, after = rest.partition(END)
     if not end:
         raise ValueError("The page lacks the marks that the figures belong between.")
@@ -62,11 +62,16 @@ def figures_markdown(reports: Sequence[Report]) -> str:
     """What was promised, and then each part."""
     if not reports:
         return "Nothing has been measured yet."
-    return "\n\n".join([f"## What should hold\n\n{goals_markdown(reports)}", *map(_section, reports)])
+    return "\n\n".join(
+        [
+            f"## What should hold\n\n{goals_markdown(reports)}",
+            *(section(report, TITLES[report.part]) for report in reports),
+        ]
+    )
 
 
-def _section(report: Report) -> str:
-    title = TITLES[report.part]
+def section(report: Report, title: str) -> str:
+    """A part's figures, with its chart and what they were measured on."""
     parts = [f"## {title}", report.what, _warning(report.conditions)]
     if report.chart is not None:
         described = "; ".join(f"{bar.label}: {bar.value:g}" for bar in report.chart.bars)

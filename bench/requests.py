@@ -121,9 +121,10 @@ def load(target: Target, *, seconds: int, connections: int, script: str = "") ->
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
         file.write(script)
         file.flush()
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", file.name]
+        # Its own two seconds would count who waits between two requests.
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout=30s", "--latency"]
         told = subprocess.run(
-            [*command, *headers, target.url], capture_output=True, text=True, check=True
+            [*command, "-s", file.name, *headers, target.url], capture_output=True, text=True, check=True
         ).stdout
     if "Non-2xx" in told or "Socket errors" in told:
         raise SystemExit(f"Not all requests were answered:\n{told}")

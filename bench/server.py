@@ -13,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from vocafuse import Client
+from vocafuse_server.core.data_dir import POSTGRES_FOLDER
+from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
 
 PATIENCE_S = 300.0
 """How long a note may take on a slow machine before the benchmark gives up."""
@@ -25,20 +27,35 @@ class RunningServer:
     pid: int
     client: Client
     log_file: Path
+    data_dir: Path
+
+    @property
+    def database_url(self) -> str:
+        """Its own Postgres."""
+        return EmbeddedPostgres(self.data_dir / POSTGRES_FOLDER).url()
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """The first tenant, its key pair, and the API's address."""
+        return json.loads((self.data_dir / "credentials.json").read_text())
 
 
-@contextmanager
-def running_server(data_dir: Path, **settings: str) -> Generator[RunningServer]:
-    """A server on a free port while the block runs, with nothing of the developer's own settings."""
+def server_environment(data_dir: Path, **settings: str) -> dict[str, str]:
+    """What a process of the server is started with, and nothing of the developer's own settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("VOCAFUSE_")}
-    environment = {
+    return {
         **kept,
         "VOCAFUSE_DATA_DIR": str(data_dir),
-        "VOCAFUSE_PORT": "0",
         "VOCAFUSE_ALLOW_PRIVATE_NETWORKS": "127.0.0.0/8",
         "VOCAFUSE_LOG_FORMAT": "json",
         **settings,
     }
+
+
+@contextmanager
+def running_server(data_dir: Path, **settings: str) -> Generator[RunningServer]:
+    """A server on a free port while the block runs."""
+    environment = server_environment(data_dir, VOCAFUSE_PORT="0", **settings)
     log_file = data_dir.with_suffix(".log")
     with log_file.open("w") as log:
         command = [sys.executable, "-m", "vocafuse_server.cli", "up"]
@@ -49,7 +66,7 @@ def running_server(data_dir: Path, **settings: str) -> Generator[RunningServer]:
             raise SystemExit(f"The server did not start:\n{log_file.read_text()}")
         known = json.loads((data_dir / "credentials.json").read_text())
         with Client(known["api_key"], known["api_secret"], known["base_url"]) as client:
-            yield RunningServer(server.pid, client, log_file)
+            yield RunningServer(server.pid, client, log_file, data_dir)
     finally:
         server.terminate()
         server.communicate()

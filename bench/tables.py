@@ -43,6 +43,24 @@ _HEADINGS = {
     "mended": ("full wrong, this right", 0),
     "spoilt": ("full right, this wrong", 0),
     "otherwise": ("another wrong one", 0),
+    "notes": ("notes", 0),
+    "tenants": ("tenants", 0),
+    "workers": ("workers", 0),
+    "per_second": ("requests/s", 0),
+    "notes_an_hour": ("notes/h", 0),
+    "delay_p50_s": ("delay p50 s", 2),
+    "delay_p99_s": ("p99 s", 2),
+    "cpu_s_a_note": ("CPU s a note", 3),
+    "postgres_ms_a_note": ("Postgres's ms", 1),
+    "alone_s": ("alone s", 3),
+    "measured_mean_s": ("mean s", 3),
+    "simulated_mean_s": ("simulated s", 3),
+    "measured_p95_s": ("p95 s", 3),
+    "simulated_p95_s": ("simulated s", 3),
+} | {
+    f"{kind}_{share}_ms": (f"{kind + ' ' if share == 'p50' else ''}{share} ms", 1)
+    for kind in ("list", "get", "token", "webhooks", "upload")
+    for share in ("p50", "p99")
 }
 MISSING = "-"
 

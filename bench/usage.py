@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 # Its processes share one large piece of memory, which each of them would count.
-_SHARING = "postgres"
+POSTGRES = "postgres"
 _RESET_PEAK = "5"
 
 
@@ -81,7 +81,7 @@ def peak_mb(processes: Iterable[psutil.Process]) -> float:
     total_kb = 0
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
-            if process.name() != _SHARING:
+            if process.name() != POSTGRES:
                 total_kb += _status_kb(process.pid, "VmHWM")
     return total_kb / 1024
 

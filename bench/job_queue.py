@@ -1,0 +1,361 @@
+"""How soon a job starts, how many a second go through Postgres, and what twice the workers bring.
+
+The queue is the product's own: jobs are put on it by `JobQueue` in a transaction each, in turns of ten
+tenants, and run by `run_queues` in processes of their own, over an embedded Postgres that flushes what it
+commits. Only what the jobs do is the benchmark's.
+
+- start: an idle fleet of two workers; from just before the commit to the job's first line.
+- through: jobs that do nothing, as fast as they go, a hundred outstanding; all on the same cores.
+- doubling: jobs that hash for a while, one at a time, in workers that each have a core of their own.
+
+    python -m bench.job_queue [--samples 200] [--seconds 20] [--rounds 3] [--workers 1,2] [--json]
+
+The bars: half of the jobs start within 30 ms; 300 jobs a second; twice the workers, 1.8 times the jobs.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import itertools
+import json
+import multiprocessing.connection
+import os
+import statistics
+import struct
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol
+
+import psutil
+from procrastinate import App
+
+from bench.figures import percentile
+from bench.rounds import progress
+from bench.usage import Meter
+from vocafuse_server.core.database import Database
+from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
+from vocafuse_server.core.ids import TenantId, new_uuid
+from vocafuse_server.core.logging import configure_logging
+from vocafuse_server.core.queue import JobQueue, Queue, Task
+from vocafuse_server.core.settings import Settings
+from vocafuse_server.jobs.running import Crew, run_queues
+from vocafuse_server.schema import migrate
+
+START_BAR_MS, THROUGH_BAR, DOUBLING_BAR = 30.0, 300.0, 1.8
+_WORKERS = 2
+_PLACES = 8  # As many as the product's default has transcriptions in flight.
+_OUTSTANDING = 100
+_PRODUCERS = 8
+_TENANTS = 10
+_PATIENCE_S = 60.0
+_WARM_UP = 20
+_BLOCK = bytes(1 << 20)
+_BLOCKS = 60  # Of a job that computes: some 50 ms.
+_JOBS_A_WORKER = 100
+_RECORD = struct.Struct("<qd")
+
+
+class Connection(Protocol):
+    """One end of a pipe between two processes."""
+
+    def fileno(self) -> int: ...
+
+    def poll(self, timeout: float = 0.0) -> bool: ...
+
+    def send_bytes(self, buf: bytes) -> None: ...
+
+    def recv_bytes(self) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the jobs of a worker do, and where.
+
+    Attributes:
+        blocks: How many megabytes each job hashes.
+        core: The only one that the worker may use; None for all.
+    """
+
+    places: int = _PLACES
+    blocks: int = 0
+    core: int | None = None
+
+
+@dataclass(frozen=True)
+class Through:
+    """What went through the queue; processor time is that of all who took part."""
+
+    per_second: float
+    cpu_ms_a_job: float
+    others: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was measured.
+
+    Attributes:
+        jobs_a_second: Of each number of workers that compute, a round each.
+        others_meanwhile: Share of the machine that went to somebody else while they did.
+    """
+
+    start_ms: list[float]
+    through: list[Through]
+    jobs_a_second: dict[int, list[float]]
+    others_meanwhile: float
+
+    @property
+    def start_p50_ms(self) -> float:
+        return statistics.median(self.start_ms)
+
+    @property
+    def per_second(self) -> float:
+        return statistics.median(one.per_second for one in self.through)
+
+    def times(self, fewer: int, more: int) -> float:
+        """The median over the rounds of how much more so many workers do."""
+        pairs = zip(self.jobs_a_second[fewer], self.jobs_a_second[more], strict=True)
+        return statistics.median(many / few for few, many in pairs)
+
+    @property
+    def steps(self) -> list[tuple[int, int]]:
+        return list(itertools.pairwise(self.jobs_a_second))
+
+    @property
+    def held(self) -> bool:
+        doubled = all(self.times(*step) >= DOUBLING_BAR for step in self.steps)
+        return self.start_p50_ms < START_BAR_MS and self.per_second >= THROUGH_BAR and doubled
+
+
+class Fleet:
+    """Workers in processes of their own, which say when each job began."""
+
+    def __init__(self, connections: Sequence[Connection]) -> None:
+        self._connections = connections
+        self._seen: deque[tuple[int, float]] = deque()
+
+    def started(self) -> tuple[int, float]:
+        """A job that has begun: its number, and the time (of `time.monotonic`). Waits for one."""
+        while not self._seen:
+            ready = multiprocessing.connection.wait([one.fileno() for one in self._connections], _PATIENCE_S)
+            if not ready:
+                raise SystemExit(f"No job began within {_PATIENCE_S:.0f} s.")
+            for one in self._connections:
+                while one.poll():
+                    self._seen.append(_RECORD.unpack(one.recv_bytes()))
+        return self._seen.popleft()
+
+
+class Producer:
+    """Puts jobs on the queue, as an upload does: each in a transaction, in its tenant's turn."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._queue = JobQueue()
+        self._tenants = [TenantId(new_uuid()) for _ in range(_TENANTS)]
+
+    async def put(self, number: int) -> float:
+        """The time (of `time.monotonic`) just before the commit."""
+        async with self._database.transaction() as session:
+            await self._queue.enqueue(
+                session,
+                Task.TRANSCRIBE_NOTE,
+                queue=Queue.TRANSCRIPTION,
+                share_of=self._tenants[number % _TENANTS],
+                number=number,
+            )
+            return time.monotonic()
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    options.add_argument("--samples", type=int, default=200, help="jobs on the idle fleet")
+    options.add_argument("--seconds", type=float, default=20, help="of each turn of jobs that do nothing")
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--workers", default="1,2", help="how many compute, each twice the one before")
+    options.add_argument("--json", action="store_true")
+    chosen = options.parse_args()
+    workers = [int(number) for number in chosen.workers.split(",")]
+    if workers[-1] > len(os.sched_getaffinity(0)):
+        raise SystemExit("Each worker needs a core of its own.")
+    with database() as url:
+        result = asyncio.run(measure(url, chosen.samples, chosen.seconds, chosen.rounds, workers))
+    print(json.dumps(asdict(result), indent=1) if chosen.json else readable(result))
+    sys.exit(not result.held)
+
+
+@contextmanager
+def database() -> Generator[str]:
+    """The URL of an embedded Postgres with the product's schema, as the product starts it."""
+    with tempfile.TemporaryDirectory(prefix="vocafuse-bench-") as folder:
+        postgres = EmbeddedPostgres(Path(folder) / "postgres")
+        postgres.start()
+        try:
+            postgres.ensure_database()
+            migrate(postgres.url())
+            yield postgres.url()
+        finally:
+            postgres.stop()
+
+
+async def measure(url: str, samples: int, seconds: float, rounds: int, workers: Sequence[int]) -> Result:
+    producing = Database(url, pool_size=_PRODUCERS + 1)
+    producer = Producer(producing)
+    try:
+        with fleet(url, [Work()] * _WORKERS) as idle:
+            start_ms = [await start_of(producer, idle, number) for number in range(_WARM_UP + samples)]
+            progress(f"start: {samples} jobs on an idle fleet")
+            through: list[Through] = []
+            for _ in range(rounds):
+                through.append(await pass_through(producer, idle, seconds))
+                progress(f"through: {through[-1].per_second:.0f} jobs/s")
+        found: dict[int, list[float]] = {number: [] for number in workers}
+        meter = Meter(psutil.Process())
+        for _ in range(rounds):
+            for number in workers:
+                found[number].append(await computed(url, producer, number))
+                progress(f"doubling: {number} workers, {found[number][-1]:.1f} jobs/s")
+        others = meter.read().others
+    finally:
+        await producing.close()
+    return Result(start_ms[_WARM_UP:], through, found, others)
+
+
+async def start_of(producer: Producer, idle: Fleet, number: int) -> float:
+    """How many milliseconds one job on the idle fleet waited for its start."""
+    put_at_s = await producer.put(number)
+    _, started_at_s = await asyncio.to_thread(idle.started)
+    await asyncio.sleep(0.02)  # The worker says what came of the job, and is idle again.
+    return (started_at_s - put_at_s) * 1000
+
+
+async def pass_through(producer: Producer, fleet: Fleet, seconds: float) -> Through:
+    """Jobs that do nothing, for so long, with no more outstanding than may be."""
+    room = asyncio.Semaphore(_OUTSTANDING)
+    numbers = itertools.count()
+    until_s = time.monotonic() + seconds
+
+    async def put_one_after_another() -> int:
+        put = 0
+        while time.monotonic() < until_s:
+            await room.acquire()
+            await producer.put(next(numbers))
+            put += 1
+        return put
+
+    meter = Meter(psutil.Process())
+    putting = asyncio.gather(*(put_one_after_another() for _ in range(_PRODUCERS)))
+    began = 0
+    while not putting.done() or began < sum(putting.result()):
+        await asyncio.to_thread(fleet.started)
+        began += 1
+        room.release()
+    usage = meter.read()
+    return Through(began / usage.wall_s, usage.cpu_s * 1000 / began, usage.others)
+
+
+async def computed(url: str, producer: Producer, workers: int) -> float:
+    """Jobs a second of so many workers that compute; all jobs wait before the first worker comes."""
+    jobs = workers * _JOBS_A_WORKER
+    for number in range(jobs):
+        await producer.put(number)
+    cores = sorted(os.sched_getaffinity(0))
+    with fleet(url, [Work(1, _BLOCKS, core) for core in cores[:workers]]) as busy:
+        at_s = sorted([(await asyncio.to_thread(busy.started))[1] for _ in range(jobs)])
+    # Not while some have begun and others not, nor while some have ended.
+    middle = at_s[jobs // 10 : -jobs // 10]
+    return (len(middle) - 1) / (middle[-1] - middle[0])
+
+
+@contextmanager
+def fleet(url: str, works: Sequence[Work]) -> Generator[Fleet]:
+    """Worker processes that are ready, while the block runs."""
+    spawn = multiprocessing.get_context("spawn")
+    with ExitStack() as stack:
+        connections: list[Connection] = []
+        for work in works:
+            ours, theirs = spawn.Pipe()
+            process = spawn.Process(target=_worker, args=(url, work, theirs))
+            process.start()
+            theirs.close()
+            stack.callback(process.join)
+            stack.callback(ours.close)
+            connections.append(ours)
+        for one in connections:
+            if not one.poll(_PATIENCE_S) or one.recv_bytes() != b"ready":
+                raise SystemExit("A worker did not start.")
+        yield Fleet(connections)
+
+
+def _worker(url: str, work: Work, connection: Connection) -> None:
+    if work.core is not None:
+        os.sched_setaffinity(0, [work.core])
+    configure_logging(Settings(log_level="warning"))
+    asyncio.run(_work(url, work, connection))
+
+
+async def _work(url: str, work: Work, connection: Connection) -> None:
+    """Run the queue until the other end closes."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_reader(connection.fileno(), stop.set)
+
+    async def job(number: int, tenant_id: str) -> None:
+        connection.send_bytes(_RECORD.pack(number, time.monotonic()))
+        if work.blocks:
+            await asyncio.to_thread(_hash, work.blocks)
+
+    def register(app: App) -> None:
+        app.task(name=Task.TRANSCRIBE_NOTE.value)(job)
+
+    database = Database(url, pool_size=2)
+    crew = Crew(
+        database=database,
+        database_url=url,
+        direct_url=None,
+        places={Queue.TRANSCRIPTION: work.places},
+        pool_size=10,
+        stop_s=5,
+        is_alone=False,
+        register=register,
+    )
+    await run_queues(crew, stop, on_ready=lambda: connection.send_bytes(b"ready"))
+    await database.close()
+
+
+def _hash(blocks: int) -> None:
+    digest = hashlib.sha256()
+    for _ in range(blocks):
+        digest.update(_BLOCK)
+
+
+def readable(result: Result) -> str:
+    starts = result.start_ms
+    cost = statistics.median(one.cpu_ms_a_job for one in result.through)
+    through = ", ".join(f"{one.per_second:.0f}" for one in result.through)
+    others = max(one.others for one in result.through)
+    lines = [
+        f"{len(os.sched_getaffinity(0))} cores, on which Postgres, workers and who puts jobs all are",
+        f"  start, p50 of {len(starts)} jobs      {result.start_p50_ms:8.1f} ms      bar"
+        f" {START_BAR_MS:.0f} ms; p99 {percentile(starts, 0.99):.1f} ms",
+        f"  through                     {result.per_second:8.0f} jobs/s  bar {THROUGH_BAR:.0f}; {through};"
+        f" {cost:.2f} ms of processor time a job; others took up to {others:.0%}",
+    ]
+    for fewer, more in result.steps:
+        few, many = (statistics.median(result.jobs_a_second[number]) for number in (fewer, more))
+        lines.append(
+            f"  {fewer} to {more} workers, computing  {result.times(fewer, more):8.2f} times   bar"
+            f" {DOUBLING_BAR}; {few:.1f} and {many:.1f} jobs/s; others took {result.others_meanwhile:.0%}"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""From the figures of one machine to those of a fleet."""
+
+import pytest
+
+from bench.clips import ROOT
+from bench.page import between_marks
+from bench.report import Conditions, Report, Row
+from bench.scaling import BEGIN, PAGE, Measured, cells, cores, gpus, measured, needs_table, prices_table
+
+FOUND = Measured(cpu_s=0.42, postgres_s=0.02)
+
+
+def test_the_figures_are_those_of_the_largest_table() -> None:
+    rows: list[Row] = [{"cpu_s_a_note": seconds, "postgres_ms_a_note": 20.0} for seconds in (0.4, 0.42)]
+    found = measured(Report("sizes", "", Conditions("", "", {}, None, 0.0), rows, []))
+    assert found == FOUND
+    assert found.worker_s == pytest.approx(0.4)
+
+
+def test_workers_are_busy_three_fifths_of_the_time() -> None:
+    assert cores(FOUND, 3) == 2  # 1.2 seconds' work a second
+    assert cores(FOUND, 1200) == 800
+    assert cores(FOUND, 1200, with_gpu=True) == 200
+    assert gpus(60) == 1
+    assert gpus(61) == 2
+    assert [cells(rate) for rate in (1, 100, 101)] == [1, 1, 2]
+
+
+def test_every_rate_has_its_column_and_what_is_hosted_its_price() -> None:
+    assert needs_table(FOUND).startswith(
+        "| notes a second | 1 | 100 | 10,000 |\n| --- | ---: | ---: | ---: |\n"
+    )
+    assert "| OpenAI gpt-4o-mini-transcribe | 0.255 |" in prices_table(FOUND)
+
+
+def test_the_page_has_room_for_the_figures() -> None:
+    page = between_marks((ROOT / "docs" / PAGE).read_text(), "figures", begin=BEGIN)
+    assert "\n\nfigures\n\n" in page
