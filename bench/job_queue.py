@@ -6,7 +6,8 @@ commits. Only what the jobs do is the benchmark's.
 
 - start: an idle fleet of two workers; from just before the commit to the job's first line.
 - through: jobs that do nothing, as fast as they go, a hundred outstanding; all on the same cores.
-- doubling: jobs that hash for a while, one at a time, in workers that each have a core of their own.
+- doubling: jobs that multiply matrices for a while, one at a time, in workers that each have a core of their
+  own, which Postgres uses too.
 
     python -m bench.job_queue [--samples 200] [--seconds 20] [--rounds 3] [--workers 1,2] [--json]
 
@@ -15,7 +16,6 @@ The bars: half of the jobs start within 30 ms; 300 jobs a second; twice the work
 
 import argparse
 import asyncio
-import hashlib
 import itertools
 import json
 import multiprocessing.connection
@@ -32,8 +32,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import psutil
 from procrastinate import App
+from threadpoolctl import threadpool_limits
 
 from bench.figures import percentile
 from bench.rounds import progress
@@ -55,8 +57,8 @@ _PRODUCERS = 8
 _TENANTS = 10
 _PATIENCE_S = 60.0
 _WARM_UP = 20
-_BLOCK = bytes(1 << 20)
-_BLOCKS = 60  # Of a job that computes: some 50 ms.
+_WIDTH = 512
+_PRODUCTS = 20  # Of a job that computes: 5 GFLOP, some 50 to 100 ms.
 _JOBS_A_WORKER = 100
 _RECORD = struct.Struct("<qd")
 
@@ -80,12 +82,12 @@ class Work:
     """What the jobs of a worker do, and where.
 
     Attributes:
-        blocks: How many megabytes each job hashes.
+        products: How many matrices each job multiplies.
         core: The only one that the worker may use; None for all.
     """
 
     places: int = _PLACES
-    blocks: int = 0
+    products: int = 0
     core: int | None = None
 
 
@@ -268,7 +270,7 @@ async def computed(url: str, producer: Producer, workers: int) -> float:
     for number in range(jobs):
         await producer.put(number)
     cores = sorted(os.sched_getaffinity(0))
-    with fleet(url, [Work(1, _BLOCKS, core) for core in cores[:workers]]) as busy:
+    with fleet(url, [Work(1, _PRODUCTS, core) for core in cores[:workers]]) as busy:
         at_s = sorted([(await asyncio.to_thread(busy.started))[1] for _ in range(jobs)])
     # Not while some have begun and others not, nor while some have ended.
     middle = at_s[jobs // 10 : -jobs // 10]
@@ -309,8 +311,8 @@ async def _work(url: str, work: Work, connection: Connection) -> None:
 
     async def job(number: int, tenant_id: str) -> None:
         connection.send_bytes(_RECORD.pack(number, time.monotonic()))
-        if work.blocks:
-            await asyncio.to_thread(_hash, work.blocks)
+        if work.products:
+            await asyncio.to_thread(_multiply, work.products)
 
     def register(app: App) -> None:
         app.task(name=Task.TRANSCRIBE_NOTE.value)(job)
@@ -330,10 +332,12 @@ async def _work(url: str, work: Work, connection: Connection) -> None:
     await database.close()
 
 
-def _hash(blocks: int) -> None:
-    digest = hashlib.sha256()
-    for _ in range(blocks):
-        digest.update(_BLOCK)
+def _multiply(products: int) -> None:
+    matrix = np.ones((_WIDTH, _WIDTH), np.float32)
+    product = np.empty_like(matrix)
+    with threadpool_limits(1):
+        for _ in range(products):
+            np.matmul(matrix, matrix, out=product)
 
 
 def readable(result: Result) -> str:

@@ -117,10 +117,16 @@ def line(**settings: str) -> Generator[tuple[RunningServer, Line]]:
 def _measured(server: RunningServer, notes: Line, callers: Sequence[Caller], plan: Plan) -> Row:
     origin = server.credentials["base_url"].removesuffix("/v1")
     traffic(origin, callers, SAMPLE, seconds=_WARM_UP_S)
+    before_s = notes.serving_cpu_s()
     loads = traffic(origin, callers, SAMPLE, seconds=plan.seconds)
+    serving_s = notes.serving_cpu_s() - before_s
     _wait_for_idle(server.database_url)
     passed = notes.as_fast_as_it_goes(SAMPLE, notes=plan.notes, in_flight=IN_FLIGHT)
-    row: Row = {"per_second": round(sum(one.per_second for one in loads.values()))}
+    per_second = sum(one.per_second for one in loads.values())
+    row: Row = {
+        "per_second": round(per_second),
+        "cpu_ms_a_request": rounded(serving_s * 1000 / (per_second * plan.seconds)),
+    }
     for kind in KINDS:
         row |= _times(kind.name, loads[kind.name])
     row |= {
@@ -189,11 +195,11 @@ def _report(part: str, what: str, rows: list[Row], others: float) -> Report:
     axis = next(iter(rows[0]))
     bars = [Bar(f"{row[axis]} {axis}", float(str(row["per_second"])), ours=True) for row in rows]
     chart = Chart(f"Mixed traffic, by {axis}", _REQUESTS, bars)
-    return Report(part, what, conditions(rounds=None, others=others), rows, [], chart, [_REMARK])
+    return Report(part, what, conditions(rounds=1, others=others), rows, [], chart, [_REMARK])
 
 
 _REMARK = (
-    f"Times of the kinds of request are p50 and p99. Notes of 5.1 s pass afterwards, {IN_FLIGHT} in flight,"
-    " with the default settings: their delay is from the upload's answer to the webhook, their cost the"
-    " processor time of all the server's processes with Postgres."
+    "Times of the kinds of request are p50 and p99; a request's cost is the time of API and Postgres."
+    f" Notes of 5.1 s pass afterwards, {IN_FLIGHT} in flight, with the default settings: their delay is from"
+    " the upload's answer to the webhook, their cost the processor time of all processes with Postgres."
 )

@@ -53,7 +53,7 @@ def workers(plan: Plan) -> Report:
         " the workers did at most, and what a note takes alone, and finds how long each of them waited."
     )
     chart = Chart("From upload to webhook, mean", "seconds", bars)
-    return Report("workers", about, conditions(rounds=None, others=others), rows, goals, chart)
+    return Report("workers", about, conditions(rounds=1, others=others), rows, goals, chart)
 
 
 def _row(notes: Line, count: int, plan: Plan) -> tuple[Row, Goal]:

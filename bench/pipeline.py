@@ -75,6 +75,12 @@ class Line:
         times = [(accepted_s, self.arrivals.wait(note_id)) for accepted_s, note_id in found]
         return self._passed(times, before, started_s)
 
+    def serving_cpu_s(self) -> float:
+        """Processor time so far of all but the workers: of what answers requests, with Postgres."""
+        everybody = [one for process in self.processes for one in family(process)]
+        workers = [one for process in filter(_is_worker, everybody) for one in family(process)]
+        return cpu_seconds(everybody) - cpu_seconds(workers)
+
     def _uploaded(self, audio: Path) -> tuple[float, str]:
         note = self.client.voicenotes.upload(audio)
         return time.perf_counter(), note.id
@@ -112,6 +118,12 @@ def more_workers(
             found.append(psutil.Process(worker.pid))
             _wait_until_ready(worker, log_file)
         yield found
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return "worker" in process.cmdline()
+    return False
 
 
 def _is_postgres(process: psutil.Process) -> bool:

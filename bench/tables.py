@@ -47,6 +47,7 @@ _HEADINGS = {
     "tenants": ("tenants", 0),
     "workers": ("workers", 0),
     "per_second": ("requests/s", 0),
+    "cpu_ms_a_request": ("CPU ms a request", 2),
     "notes_an_hour": ("notes/h", 0),
     "delay_p50_s": ("delay p50 s", 2),
     "delay_p99_s": ("p99 s", 2),
