@@ -39,6 +39,10 @@ def bars(rows: Sequence[Row], figure: str) -> list[Bar]:
     ]
 
 
+def _amount(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def draw(chart: Chart, file: Path) -> None:
     """Write the chart as a PNG without a background."""
     # Here: the parts import this module in their processes, where it would count as their memory.
@@ -54,7 +58,7 @@ def draw(chart: Chart, file: Path) -> None:
         0.7,
         color=[_OUR_COLOUR if bar.ours else _THEIR_COLOUR for bar in upwards],
     )
-    amounts = axes.bar_label(drawn, [f"{bar.value:.1f}" for bar in upwards], padding=5)
+    amounts = axes.bar_label(drawn, [_amount(bar.value) for bar in upwards], padding=5)
     for bar, name, amount in zip(upwards, axes.get_yticklabels(), amounts, strict=True):
         for text in (name, amount):
             text.set(color=_TEXT, fontsize=13, fontweight="bold" if bar.ours else "normal")
