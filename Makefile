@@ -61,10 +61,10 @@ bench: .venv/.dev-installed ## Measure beside other programs (1-2 hours; BENCH=l
 	$(BIN)/python bench/pagination.py
 	$(BIN)/python -m bench.requests
 	$(BIN)/python -m bench.console
-	$(BIN)/python -m bench.job_queue
 
 load: .venv/.dev-installed ## Load test of a server on loopback (15 minutes; LOAD=--short for a trial; needs wrk)
 	$(BIN)/python -m bench.load --into docs $(LOAD)
+	[ -n "$(LOAD)" ] || $(BIN)/python -m bench.job_queue --into docs
 
 openapi: .venv/.run-installed ## Write openapi.json from the code
 	$(BIN)/python -m vocafuse_server.openapi > openapi.json

@@ -10,6 +10,7 @@ commits. Only what the jobs do is the benchmark's.
   own, which Postgres uses too.
 
     python -m bench.job_queue [--samples 200] [--seconds 20] [--rounds 3] [--workers 1,2] [--json]
+                              [--into docs]
 
 The bars: half of the jobs start within 30 ms; 300 jobs a second; twice the workers, 1.8 times the jobs.
 """
@@ -20,7 +21,6 @@ import itertools
 import json
 import multiprocessing.connection
 import os
-import statistics
 import struct
 import sys
 import tempfile
@@ -37,8 +37,11 @@ import psutil
 from procrastinate import App
 from threadpoolctl import threadpool_limits
 
-from bench.figures import percentile
+from bench.job_figures import IDLE_WORKERS, Result, Through, report
+from bench.load_page import write_page
+from bench.page import keep
 from bench.rounds import progress
+from bench.tables import readable
 from bench.usage import Meter
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
@@ -49,8 +52,6 @@ from vocafuse_server.core.settings import Settings
 from vocafuse_server.jobs.running import Crew, run_queues
 from vocafuse_server.schema import migrate
 
-START_BAR_MS, THROUGH_BAR, DOUBLING_BAR = 30.0, 300.0, 1.8
-_WORKERS = 2
 _PLACES = 8  # As many as the product's default has transcriptions in flight.
 _OUTSTANDING = 100
 _PRODUCERS = 8
@@ -89,52 +90,6 @@ class Work:
     places: int = _PLACES
     products: int = 0
     core: int | None = None
-
-
-@dataclass(frozen=True)
-class Through:
-    """What went through the queue; processor time is that of all who took part."""
-
-    per_second: float
-    cpu_ms_a_job: float
-    others: float
-
-
-@dataclass(frozen=True)
-class Result:
-    """What was measured.
-
-    Attributes:
-        jobs_a_second: Of each number of workers that compute, a round each.
-        others_meanwhile: Share of the machine that went to somebody else while they did.
-    """
-
-    start_ms: list[float]
-    through: list[Through]
-    jobs_a_second: dict[int, list[float]]
-    others_meanwhile: float
-
-    @property
-    def start_p50_ms(self) -> float:
-        return statistics.median(self.start_ms)
-
-    @property
-    def per_second(self) -> float:
-        return statistics.median(one.per_second for one in self.through)
-
-    def times(self, fewer: int, more: int) -> float:
-        """The median over the rounds of how much more so many workers do."""
-        pairs = zip(self.jobs_a_second[fewer], self.jobs_a_second[more], strict=True)
-        return statistics.median(many / few for few, many in pairs)
-
-    @property
-    def steps(self) -> list[tuple[int, int]]:
-        return list(itertools.pairwise(self.jobs_a_second))
-
-    @property
-    def held(self) -> bool:
-        doubled = all(self.times(*step) >= DOUBLING_BAR for step in self.steps)
-        return self.start_p50_ms < START_BAR_MS and self.per_second >= THROUGH_BAR and doubled
 
 
 class Fleet:
@@ -184,14 +139,19 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--workers", default="1,2", help="how many compute, each twice the one before")
     options.add_argument("--json", action="store_true")
+    options.add_argument("--into", type=Path, metavar="FOLDER", help="write JSON and page there")
     chosen = options.parse_args()
     workers = [int(number) for number in chosen.workers.split(",")]
     if workers[-1] > len(os.sched_getaffinity(0)):
         raise SystemExit("Each worker needs a core of its own.")
     with database() as url:
         result = asyncio.run(measure(url, chosen.samples, chosen.seconds, chosen.rounds, workers))
-    print(json.dumps(asdict(result), indent=1) if chosen.json else readable(result))
-    sys.exit(not result.held)
+    found = report(result)
+    print(json.dumps(asdict(result), indent=1) if chosen.json else readable(found))
+    if chosen.into is not None:
+        keep(found, chosen.into)
+        write_page(chosen.into)
+    sys.exit(not all(goal.met for goal in found.goals))
 
 
 @contextmanager
@@ -212,7 +172,7 @@ async def measure(url: str, samples: int, seconds: float, rounds: int, workers: 
     producing = Database(url, pool_size=_PRODUCERS + 1)
     producer = Producer(producing)
     try:
-        with fleet(url, [Work()] * _WORKERS) as idle:
+        with fleet(url, [Work()] * IDLE_WORKERS) as idle:
             start_ms = [await start_of(producer, idle, number) for number in range(_WARM_UP + samples)]
             progress(f"start: {samples} jobs on an idle fleet")
             through: list[Through] = []
@@ -338,27 +298,6 @@ def _multiply(products: int) -> None:
     with threadpool_limits(1):
         for _ in range(products):
             np.matmul(matrix, matrix, out=product)
-
-
-def readable(result: Result) -> str:
-    starts = result.start_ms
-    cost = statistics.median(one.cpu_ms_a_job for one in result.through)
-    through = ", ".join(f"{one.per_second:.0f}" for one in result.through)
-    others = max(one.others for one in result.through)
-    lines = [
-        f"{len(os.sched_getaffinity(0))} cores, on which Postgres, workers and who puts jobs all are",
-        f"  start, p50 of {len(starts)} jobs      {result.start_p50_ms:8.1f} ms      bar"
-        f" {START_BAR_MS:.0f} ms; p99 {percentile(starts, 0.99):.1f} ms",
-        f"  through                     {result.per_second:8.0f} jobs/s  bar {THROUGH_BAR:.0f}; {through};"
-        f" {cost:.2f} ms of processor time a job; others took up to {others:.0%}",
-    ]
-    for fewer, more in result.steps:
-        few, many = (statistics.median(result.jobs_a_second[number]) for number in (fewer, more))
-        lines.append(
-            f"  {fewer} to {more} workers, computing  {result.times(fewer, more):8.2f} times   bar"
-            f" {DOUBLING_BAR}; {few:.1f} and {many:.1f} jobs/s; others took {result.others_meanwhile:.0%}"
-        )
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

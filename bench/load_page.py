@@ -14,6 +14,7 @@ TITLES = {
     "sizes": "More notes",
     "tenants": "More tenants",
     "workers": "More workers, and how long notes wait",
+    "job_queue": "The queue by itself",
 }
 
 

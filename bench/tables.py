@@ -22,6 +22,7 @@ _HEADINGS = {
     "peak_mb": ("peak MB", 0),
     "of_int8_peak": ("of int8 peak %", 1),
     "files": ("files", 0),
+    "measured": ("measured", 0),
     "words": ("words", 0),
     "heard": ("heard", 0),
     "ms": ("ms", 1),

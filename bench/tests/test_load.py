@@ -3,6 +3,8 @@
 import pytest
 
 from bench.clips import ROOT
+from bench.job_figures import Result, Through
+from bench.job_figures import report as queue_report
 from bench.load_page import BEGIN, PAGE, TITLES, figures_markdown
 from bench.load_workers import simulated_delays
 from bench.page import between_marks
@@ -50,3 +52,18 @@ def test_notes_an_hour_are_those_of_the_whole_time() -> None:
 def test_a_caller_is_one_table_of_lua() -> None:
     caller = Caller("sk_live_a", 'it\'s a "secret"', ["n1", "n2"])
     assert caller.lua == '{key = "sk_live_a", secret = "it\'s a \\"secret\\"", notes = {"n1", "n2"}}'
+
+
+def test_the_queues_bars_are_medians_and_ratios_of_one_round() -> None:
+    found = queue_report(
+        Result(
+            start_ms=[3.0, 4.0, 50.0],
+            through=[Through(per_second, 3.9, 0.02) for per_second in (290.0, 310.0, 500.0)],
+            jobs_a_second={1: [10.0, 20.0, 10.0], 2: [19.0, 30.0, 20.0]},
+            others_meanwhile=0.03,
+        )
+    )
+    assert [(goal.measured, goal.met) for goal in found.goals] == [(4.0, True), (310, True), (1.9, True)]
+    assert found.conditions.others == 0.03
+    assert found.conditions.doubts == []
+    assert {"part": "start, p99", "measured": "50.0 ms"} in found.rows
