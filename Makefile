@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 .PHONY: help up test check lint types audit unit web integration conformance e2e browser chromium \
-  chaos fuzz bench load openapi compatibility lock servers clean
+  chaos fuzz bench load docs pages openapi compatibility diagram licences version lock servers clean
 
 help: ## Show this help
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -35,7 +35,7 @@ web: node_modules/.installed ## Types and unit tests of the browser's part
 	$(NODE_PATH) node --test sdk/web/tests/*.test.js console/tests/*.test.js
 
 unit: .venv/.dev-installed ## Unit tests
-	$(BIN)/pytest -n 2 server/tests/unit sdk/python/tests bench/tests
+	$(BIN)/pytest -n 2 server/tests/unit sdk/python/tests bench/tests project/tests
 
 integration: .venv/.dev-installed ## Tests on a real embedded Postgres
 	$(BIN)/pytest -n 2 --dist loadgroup server/tests/integration
@@ -66,15 +66,31 @@ load: .venv/.dev-installed ## Load test of a server on loopback (15 minutes; LOA
 	$(BIN)/python -m bench.load --into docs $(LOAD)
 	[ -n "$(LOAD)" ] || $(BIN)/python -m bench.job_queue --into docs
 
+docs: .venv/.dev-installed ## Build the documentation's site into build/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	@echo "build/docs/index.html"
+
+pages: .venv/.dev-installed ## Show the site on 127.0.0.1:8001 while you write
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs serve --dev-addr 127.0.0.1:8001 --watch project
+
 openapi: .venv/.run-installed ## Write openapi.json from the code
 	$(BIN)/python -m vocafuse_server.openapi > openapi.json
 
 compatibility: .venv/.dev-installed ## Write docs/compatibility.md from the conformance suite
 	PYTHONPATH=server/tests $(BIN)/python -m conformance.table > docs/compatibility.md
 
+diagram: .venv/.dev-installed ## Draw docs/architecture.svg from the code's imports
+	$(BIN)/python -m project.diagram
+
+licences: .venv/.dev-installed ## Write docs/licences.md from what the packages say
+	$(BIN)/python -m project.licences
+
+version: .venv/.dev-installed ## Print the version, or set it everywhere: make version VERSION=1.2.3
+	@$(BIN)/python -m project.version $(VERSION)
+
 lock: .venv/.dev-installed ## Pin requirements/*.in again
 	$(PYTHON) -m pip install --quiet --target .venv/lock uv
-	for name in run tracing s3 dev node; do PYTHONPATH=.venv/lock $(PYTHON) -m uv pip compile --quiet --universal \
+	for name in run tracing s3 dev docs node; do PYTHONPATH=.venv/lock $(PYTHON) -m uv pip compile --quiet --universal \
 	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  requirements/$$name.in -o requirements/$$name.txt; done
 
@@ -104,9 +120,10 @@ clean: ## Remove what the build made (not your data)
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps -e server -e sdk/python
 	@touch $@
 
-.venv/.dev-installed: requirements/dev.txt requirements/s3.txt .venv/.run-installed
+.venv/.dev-installed: requirements/dev.txt requirements/docs.txt requirements/s3.txt .venv/.run-installed
 	@echo "Installing the test tools"
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements/docs.txt
 	@rm -rf .venv/s3
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes --no-deps --target .venv/s3 \
 	  -r requirements/s3.txt

@@ -1,0 +1,1 @@
+"""What was uploaded, made into samples: telling containers apart, decoding in limited processes."""
