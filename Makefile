@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 .PHONY: help up test check lint types audit unit web integration conformance e2e browser chromium \
-  chaos fuzz bench load docs pages openapi compatibility diagram licences version lock servers clean
+  chaos fuzz bench load docs pages openapi compatibility diagram licences comparison version lock servers clean
 
 help: ## Show this help
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -34,7 +34,7 @@ web: node_modules/.installed ## Types and unit tests of the browser's part
 	$(NODE_PATH) node_modules/.bin/tsc -p console
 	$(NODE_PATH) node --test sdk/web/tests/*.test.js console/tests/*.test.js
 
-unit: .venv/.dev-installed ## Unit tests
+unit: .venv/.dev-installed node_modules/.installed ## Unit tests
 	$(BIN)/pytest -n 2 server/tests/unit sdk/python/tests bench/tests project/tests
 
 integration: .venv/.dev-installed ## Tests on a real embedded Postgres
@@ -61,6 +61,7 @@ bench: .venv/.dev-installed ## Measure beside other programs (1-2 hours; BENCH=l
 	$(BIN)/python bench/pagination.py
 	$(BIN)/python -m bench.requests
 	$(BIN)/python -m bench.console
+	$(BIN)/python -m project.comparison
 
 load: .venv/.dev-installed ## Load test of a server on loopback (15 minutes; LOAD=--short for a trial; needs wrk)
 	$(BIN)/python -m bench.load --into docs $(LOAD)
@@ -84,6 +85,9 @@ diagram: .venv/.dev-installed ## Draw docs/architecture.svg from the code's impo
 
 licences: .venv/.dev-installed ## Write docs/licences.md from what the packages say
 	$(BIN)/python -m project.licences
+
+comparison: .venv/.dev-installed ## Write README.md's figures from docs/benchmarks/engine.json
+	$(BIN)/python -m project.comparison
 
 version: .venv/.dev-installed ## Print the version, or set it everywhere: make version VERSION=1.2.3
 	@$(BIN)/python -m project.version $(VERSION)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import vocafuse
-from project import api_reference, diagram, links, sdk_reference
+from project import api_reference, comparison, diagram, links, sdk_reference
 
 REPOSITORY = Path(__file__).parents[2]
 LOADED = re.compile(r"<(?:script|img|link|iframe|source)\b[^>]*?\b(?:src|href)=\"?(https?:)?//")
@@ -59,3 +59,9 @@ def test_links_lead_to_where_things_are_on_the_site() -> None:
         "[a](webhooks.md#retries) b ![c](screenshots/c.png) [d](https://e.test)" + fenced
     )
     assert links.adapt_links("[sdk](../sdk/web/README.md)", "recording.md") == "[sdk](sdk-web.md)"
+
+
+def test_the_readme_has_the_figures_that_were_measured() -> None:
+    readme = comparison.README.read_text()
+    assert comparison.written_in(readme) == readme, "`make comparison` writes them anew"
+    assert "faster-whisper, defaults |" in readme

@@ -1,9 +1,6 @@
-"""The recorder as the server hands it to browsers, and as a wheel holds it."""
+"""The recorder as the server hands it to browsers."""
 
 import re
-import subprocess
-import sys
-import zipfile
 from pathlib import Path
 
 from support.app import Api
@@ -64,21 +61,3 @@ def test_the_recorder_has_the_servers_version() -> None:
         r'^export const VERSION = "(.+)";$', sources()["vocafuse.js"].decode(), re.MULTILINE
     )
     assert version == __version__
-
-
-def test_a_wheel_holds_the_recorder_and_the_console_themselves(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(command, cwd=REPOSITORY / "server", check=True, capture_output=True)
-    [wheel] = tmp_path.glob("*.whl")
-    page = REPOSITORY / "console" / "page"
-    files = [path for path in page.rglob("*") if path.is_file()]
-    console = {path.relative_to(page).as_posix(): path.read_bytes() for path in files}
-    with zipfile.ZipFile(wheel) as packed:
-        for folder, sources_of in (("sdk", sources()), ("console", console)):
-            prefix = f"vocafuse_server/{folder}/"
-            held = {
-                name.removeprefix(prefix): packed.read(name)
-                for name in packed.namelist()
-                if name.startswith(prefix)
-            }
-            assert held == sources_of
