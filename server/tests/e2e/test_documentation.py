@@ -118,8 +118,6 @@ def _environment(server: Server) -> dict[str, str]:
         "SECRET": known["api_secret"],
         "TOKEN": token()["token"],
         "ID": note_id,
-        "VOCAFUSE_API_KEY": known["api_key"],
-        "VOCAFUSE_API_SECRET": known["api_secret"],
         "VOCAFUSE_WEBHOOK_SECRET": "whsec_dGVzdA==",
     }
 
