@@ -168,33 +168,49 @@ async def _contexts(settings: Settings, database_url: str, role: Role) -> AsyncG
         stack.push_async_callback(fetcher.close)
         objects = open_objects(settings, metrics)
         transcribing = TranscribingContext(database, queue, objects, decoder, engine, metrics=metrics)
-        yield JobContexts(
-            transcribing=transcribing,
-            fetching=FetchingContext(
-                transcribing, fetcher, max_bytes=settings.max_upload_bytes, disks=disks_of(settings)
-            ),
-            uploads=DirectUploadContext(database, queue, objects, max_bytes=settings.max_upload_bytes),
-            delivery=DeliveryContext(
-                database,
-                queue,
-                client,
-                Places(settings.webhooks_in_flight),
-                box,
-                timeout_s=settings.webhook_timeout_seconds,
-                retry_delays_s=settings.webhook_retry_seconds,
-                metrics=metrics,
-                disable_after=timedelta(days=settings.webhook_disable_after_days),
-            ),
-            maintenance=MaintenanceContext(
-                database,
-                delivery_log_kept=timedelta(days=settings.webhook_log_days),
-                deleted_notes_kept=(
-                    None if settings.retention_days is None else timedelta(days=settings.retention_days)
-                ),
-                queue=queue,
-                abandoned_after=_longest_upload(settings),
-            ),
-        )
+        yield job_contexts(settings, transcribing, fetcher=fetcher, client=client, box=box)
+
+
+def job_contexts(
+    settings: Settings,
+    transcribing: TranscribingContext,
+    *,
+    fetcher: UrlFetcher,
+    client: GuardedClient,
+    box: SecretBox,
+) -> JobContexts:
+    """What the tasks work with, made of parts that are open."""
+    database, queue, clock = transcribing.database, transcribing.queue, transcribing.clock
+    kept_days = settings.retention_days
+    return JobContexts(
+        transcribing=transcribing,
+        fetching=FetchingContext(
+            transcribing, fetcher, max_bytes=settings.max_upload_bytes, disks=disks_of(settings)
+        ),
+        uploads=DirectUploadContext(
+            database, queue, transcribing.objects, max_bytes=settings.max_upload_bytes, clock=clock
+        ),
+        delivery=DeliveryContext(
+            database,
+            queue,
+            client,
+            Places(settings.webhooks_in_flight),
+            box,
+            timeout_s=settings.webhook_timeout_seconds,
+            retry_delays_s=settings.webhook_retry_seconds,
+            clock=clock,
+            metrics=transcribing.metrics,
+            disable_after=timedelta(days=settings.webhook_disable_after_days),
+        ),
+        maintenance=MaintenanceContext(
+            database,
+            delivery_log_kept=timedelta(days=settings.webhook_log_days),
+            clock=clock,
+            deleted_notes_kept=None if kept_days is None else timedelta(days=kept_days),
+            queue=queue,
+            abandoned_after=_longest_upload(settings),
+        ),
+    )
 
 
 def _longest_upload(settings: Settings) -> timedelta:

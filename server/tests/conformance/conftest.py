@@ -12,9 +12,10 @@ import httpx2
 import pytest
 from support.app import SettableClock, running_app
 from support.web import serving
+from support.worker import worker
 
 from conformance.promises import VOICENOTES
-from conformance.service import ApiUser, Service, worker
+from conformance.service import ApiUser, Service
 from conformance.voice_notes import Sites
 from vocafuse_server.core.clock import utc_now
 from vocafuse_server.core.embedded_postgres import EmbeddedPostgres

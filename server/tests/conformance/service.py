@@ -1,10 +1,8 @@
 """The service as the tests of this suite meet it: the app, the worker, and those who call."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 import httpx2
@@ -18,20 +16,7 @@ from support.loop_transport import LoopTransport
 from conformance.promises import VOICENOTES, Spelling
 from vocafuse import Client
 from vocafuse_server.accounts.models import Plan
-from vocafuse_server.audio.decoder import DecoderPool
-from vocafuse_server.audio.limits import DecoderLimits
-from vocafuse_server.core.queue import JobQueue, Queue, worker_app
-from vocafuse_server.core.tracing import Tracer
-from vocafuse_server.jobs.maintenance import MaintenanceContext
-from vocafuse_server.jobs.tasks import JobContexts, register_tasks
-from vocafuse_server.notes.direct_uploads import DirectUploadContext
-from vocafuse_server.notes.fetching import FetchingContext
-from vocafuse_server.notes.transcribing import TranscribingContext
-from vocafuse_server.storage.fetching import UrlFetcher
-from vocafuse_server.storage.outbound import GuardedClient
-from vocafuse_server.transcription.engine import Engine
-from vocafuse_server.webhooks.delivery import DeliveryContext
-from vocafuse_server.webhooks.places import Places
+from vocafuse_server.core.queue import Queue
 
 SPOKEN = "whats-the-weather-like.wav"
 # A public address: nothing is resolved, and nothing is called unless the worker runs.
@@ -168,44 +153,3 @@ class Service:
         transport = LoopTransport(httpx2.ASGITransport(self.api.app), asyncio.get_running_loop())
         key, secret = (user.headers[name] for name in ("X-VocaFuse-API-Key", "X-VocaFuse-API-Secret"))
         return Client(key, secret, "http://notes.test/v1", transport=transport, **options)
-
-
-@asynccontextmanager
-async def worker(
-    api: Api, database_url: str, clock: SettableClock, engine: Engine, *, tracer: Tracer | None = None
-) -> AsyncGenerator[App]:
-    """The jobs as a worker process runs them, with the real decoder, engine and deliveries."""
-    settings, database, queue = api.context.settings, api.context.database, JobQueue()
-    decoder = DecoderPool(processes=1, limits=DecoderLimits(max_duration_s=settings.max_note_seconds))
-    client = GuardedClient(api.context.guard, max_connections=4)
-    fetcher = UrlFetcher(api.context.guard, max_bytes=settings.max_upload_bytes, max_connections=4)
-    transcribing = TranscribingContext(database, queue, api.context.objects, decoder, engine, clock)
-    app = worker_app(database_url, pool_size=2)
-    register_tasks(
-        app,
-        JobContexts(
-            transcribing=transcribing,
-            fetching=FetchingContext(transcribing, fetcher, settings.max_upload_bytes),
-            uploads=DirectUploadContext(
-                database, queue, api.context.objects, settings.max_upload_bytes, clock
-            ),
-            delivery=DeliveryContext(
-                database,
-                queue,
-                client,
-                Places(settings.webhooks_in_flight),
-                api.context.box,
-                timeout_s=settings.webhook_timeout_seconds,
-                retry_delays_s=settings.webhook_retry_seconds,
-                disable_after=timedelta(days=settings.webhook_disable_after_days),
-                clock=clock,
-            ),
-            maintenance=MaintenanceContext(database, timedelta(days=settings.webhook_log_days), clock),
-        ),
-        tracer,
-    )
-    async with app.open_async():
-        yield app
-    await client.close()
-    await fetcher.close()
-    await decoder.close()

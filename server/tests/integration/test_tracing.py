@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import structlog
-from conformance.service import worker
 from support.app import SettableClock, make_account, running_app
 from support.clips import AUDIO
 from support.listener import Listener
 from support.running_server import server_environment
 from support.traces import attributes, receiving_traces
+from support.worker import worker
 
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.settings import Settings, load_settings
