@@ -36,6 +36,8 @@ from vocafuse_server.dialects.cors import OpenCors
 from vocafuse_server.dialects.examples import declare_examples
 from vocafuse_server.dialects.figures import DatabaseReader
 from vocafuse_server.dialects.idempotency import REPLAYED_HEADER, replay
+from vocafuse_server.dialects.openai import errors as openai_errors
+from vocafuse_server.dialects.openai import models, transcriptions
 from vocafuse_server.dialects.rate_limit_headers import RATE_LIMIT_HEADERS, UNLIMITED, RateLimitHeaders
 from vocafuse_server.dialects.recorder import recorder_router
 from vocafuse_server.dialects.request_log import CrashAnswer, RequestLog
@@ -55,8 +57,9 @@ from vocafuse_server.dialects.v1 import (
 from vocafuse_server.dialects.v1.vocabulary import RECORDINGS, VOICENOTES
 from vocafuse_server.dialects.v2 import errors as v2_errors
 from vocafuse_server.dialects.v2 import notes as voice_notes
+from vocafuse_server.dictation.waiting import Dictations
 from vocafuse_server.idempotency.errors import AnsweredBefore
-from vocafuse_server.notes.admission import Backlog, UploadPlaces
+from vocafuse_server.notes.admission import Backlog, Places, TooManyUploads
 from vocafuse_server.notes.feed import NoteFeed
 from vocafuse_server.storage.disk import disks_of
 from vocafuse_server.storage.objects import open_objects
@@ -88,7 +91,7 @@ class Api(FastAPI):
                 schema["components"]["schemas"].pop(name, None)
             schema["components"]["securitySchemes"] = SECURITY_SCHEMES
             declare_headers(schema, unlimited=UNLIMITED)
-            declare_examples(schema, _dialect_of)
+            declare_examples(schema, dialect_of)
             schema["security"] = [{"apiKey": [], "apiSecret": []}, {"bearer": []}]
             for path in UNAUTHENTICATED:
                 for operation in schema["paths"][path].values():
@@ -110,17 +113,24 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         key_usage = KeyUsage()
         rate_limiter = open_rate_limiter(settings, clock)
         issuers = ExternalIssuers(settings.token_issuers)
-        feed = NoteFeed(
+        listening_url = libpq_url(settings.direct_url or database_url)
+        feed = NoteFeed(database, listening_url, readers_per_tenant=settings.event_streams_per_tenant)
+        objects, queue = open_objects(settings, metrics), JobQueue()
+        dictations = Dictations(
             database,
-            libpq_url(settings.direct_url or database_url),
-            readers_per_tenant=settings.event_streams_per_tenant,
+            queue,
+            objects,
+            listening_url,
+            clock,
+            wait_s=settings.transcription_wait_seconds,
+            places=settings.uploads_in_flight,
         )
         figures = DatabaseReader(database)
         app.state.context = AppContext(
             settings=settings,
             database=database,
-            queue=JobQueue(),
-            objects=open_objects(settings, metrics),
+            queue=queue,
+            objects=objects,
             guard=AddressGuard(settings.allow_private_networks),
             screen=UrlScreen(settings.allow_private_networks),
             key_usage=key_usage,
@@ -133,14 +143,16 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
             metrics=metrics,
             figures=figures,
             disks=disks_of(settings),
-            upload_places=UploadPlaces(settings.uploads_in_flight),
+            upload_places=Places(settings.uploads_in_flight, TooManyUploads),
             backlog=Backlog(database, limit=settings.queued_notes),
             feed=feed,
+            dictations=dictations,
         )
         async with key_usage.written_to(database):
             yield
         await feed.shut()
         await figures.close()
+        await dictations.close()
         await issuers.close()
         await rate_limiter.close()
         await database.close()
@@ -187,7 +199,7 @@ def _routes() -> list[BaseRoute]:
     for part in (
         *(tokens.router, uploads.router, uploads.signed_router, events.router),
         *(webhooks.router, deliveries.router, account.router, api_keys.router, operations.router),
-        voice_notes.router,
+        *(voice_notes.router, transcriptions.router, models.router),
         *(documentation.docs_router(), recorder_router(), console_router()),
     ):
         router.include_router(part)
@@ -198,14 +210,18 @@ async def _render(request: Request, error: Exception) -> Response:
     return _answer(request, error)
 
 
-def _dialect_of(path: str) -> str:
-    return "v2" if v2_errors.speaks(path) else "v1"
+def dialect_of(path: str) -> str:
+    """The name of the dialect that a path is in, known or not."""
+    for name, dialect in (("v2", v2_errors), ("openai", openai_errors)):
+        if dialect.speaks(path):
+            return name
+    return "v1"
 
 
 def _answer(request: Request, error: Exception) -> Response:
     """The answer to an error, in the dialect of what was asked."""
-    dialect = v2_errors if v2_errors.speaks(request.scope["path"]) else errors
-    return dialect.render(request, error)
+    render = {"v1": errors.render, "v2": v2_errors.render, "openai": openai_errors.render}
+    return render[dialect_of(request.scope["path"])](request, error)
 
 
 async def _replay(request: Request, error: Exception) -> Response:

@@ -103,6 +103,24 @@ async def test_fetching_has_turns_of_its_own(
     assert single in [await fetch(database, Queue.FETCHING) for _ in range(2)]
 
 
+async def test_what_somebody_waits_for_is_not_behind_the_tenants_own_notes(
+    database: Database, account: Account
+) -> None:
+    await fill(database, account)
+    for _ in range(2):
+        async with database.transaction() as session:
+            await JobQueue().enqueue(
+                session,
+                Task.TRANSCRIBE_DICTATION,
+                queue=Queue.TRANSCRIPTION,
+                share_of=account.id,
+                apart=True,
+                dictation_id="any",
+            )
+    fetched = [await fetch(database) for _ in range(4)]
+    assert [note_id is None for note_id in fetched] == [False, True, False, True]
+
+
 async def test_jobs_that_are_nobodys_share_come_in_their_order(database: Database) -> None:
     queue = JobQueue()
     for key in ("first", "second"):
@@ -137,7 +155,7 @@ async def test_turns_are_found_by_indexes_whatever_other_queues_hold(
         await session.execute(text("ANALYZE procrastinate_jobs"))
         [[found]] = await session.execute(
             text(f"EXPLAIN (ANALYZE, FORMAT JSON) {NEXT_TURN}"),
-            {"queue": "transcription", "tenant_id": str(account.id)},
+            {"queue": "transcription", "share": str(account.id)},
         )
     read = [node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in scans(found[0]["Plan"])]
     assert read == [1, 1]

@@ -3,6 +3,7 @@
 VOCAFUSE_TEST_WRITE_EXAMPLES=1 writes them anew from the answers; `make openapi` then takes them over.
 """
 
+import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
@@ -17,8 +18,10 @@ import pytest
 from sqlalchemy import text
 from support.app import Account, Api, SettableClock, make_account, running_app
 from support.clips import AUDIO
+from support.dictations import begun, join_idly
 
 from vocafuse_server.accounts.models import Plan
+from vocafuse_server.app import dialect_of
 from vocafuse_server.audio.decoder import DecoderPool
 from vocafuse_server.audio.limits import DecoderLimits
 from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
@@ -26,7 +29,8 @@ from vocafuse_server.core.ids import NoteId
 from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.dialects.examples import EXAMPLES_FILE
 from vocafuse_server.dialects.rate_limit_headers import UNLIMITED
-from vocafuse_server.dialects.routing import MAX_JSON_BYTES
+from vocafuse_server.dialects.routing import MAX_FORM_OVERHEAD_BYTES, MAX_JSON_BYTES
+from vocafuse_server.dictation.transcribing import transcribe_dictation
 from vocafuse_server.notes.models import FIRST_RUN
 from vocafuse_server.notes.transcribing import TranscribingContext, transcribe_note
 from vocafuse_server.openapi import description
@@ -47,6 +51,7 @@ HOOK_CALLS = [
 ]
 SECRETS = {"api_key", "api_secret", "secret", "token", "jwt_token", "id_token"}
 V2 = "/api/v2/voice-notes"
+MODELS, AT_ONCE = "/v1/models", "/v1/audio/transcriptions"
 NOWHERE = "00000000-0000-0000-0000-000000000000"
 
 
@@ -83,7 +88,7 @@ class Recorder:
         headers = {**self._account.headers, **sent.pop("headers", {})}
         answer = await self._api.http.request(method, url, headers=headers, **sent)
         assert answer.status_code == status, answer.text
-        dialect = "v2" if url.startswith("/api/v2/") else "v1"
+        dialect = dialect_of(url.partition("?")[0])
         self.answers[f"{dialect}-{status}"] = answer.json()
 
 
@@ -179,20 +184,44 @@ async def record_account(recorder: Recorder) -> None:
     await recorder.call(f"DELETE {one}", path={"api_key_id": own})
 
 
+async def record_openai(recorder: Recorder, api: Api, worker: TranscribingContext) -> None:
+    """OpenAI's, whose transcription is in the answer itself."""
+    await recorder.call(f"GET {MODELS}")
+    for name in ("whisper-1", "whisper-0"):
+        await recorder.call(f"GET {MODELS}/{{model_id}}", path={"model_id": name})
+    await join_idly(api)
+    asking = asyncio.create_task(
+        recorder.call(
+            f"POST {AT_ONCE}",
+            files={"file": ("note.wav", CLIP)},
+            data={
+                "model": "whisper-1",
+                "response_format": "verbose_json",
+                "timestamp_granularities[]": ["segment", "word"],
+            },
+        )
+    )
+    await transcribe_dictation(worker, await begun(api))
+    await asking
+
+
 async def record_errors(recorder: Recorder, api: Api) -> None:
     """Those that many routes have alike."""
     await recorder.call("GET /healthz")
     await recorder.fail(400, "GET", "/v1/voicenotes?limit=1000")
     await recorder.fail(400, "GET", f"{V2}?limit=1000")
-    for url in ("/v1/voicenotes", V2):
+    await recorder.fail(400, "GET", f"{MODELS}?a=1&a=2")
+    for url in ("/v1/voicenotes", V2, MODELS):
         await recorder.fail(401, "GET", url, headers={"X-VocaFuse-API-Secret": "wrong"})
     asked = {"json": {"name": "Reader", "scopes": ["voicenotes:read"]}}
     made = await recorder.call("POST /v1/account/api-keys", **asked)
     reader = {"X-VocaFuse-API-Key": made["api_key"], "X-VocaFuse-API-Secret": made["api_secret"]}
     await recorder.fail(403, "GET", "/v1/account", headers=reader)
     await recorder.fail(403, "DELETE", f"{V2}/{NOWHERE}", headers=reader)
+    await recorder.fail(403, "POST", AT_ONCE, headers=reader)
     too_large = api.context.settings.max_upload_bytes + 1
     await recorder.fail(413, "POST", "/v1/upload", json={"file_name": "a.wav", "file_size": too_large})
+    await recorder.fail(413, "POST", AT_ONCE, content=b" " * (too_large + MAX_FORM_OVERHEAD_BYTES))
     await recorder.fail(413, "POST", V2, content=b" " * (MAX_JSON_BYTES + 1))
     used = {"Idempotency-Key": "a"}
     await recorder.call("POST /v1/upload", json={"file_name": "a.wav", "user_id": "user_12345"}, headers=used)
@@ -204,16 +233,19 @@ async def record_refusals(recorder: Recorder, api: Api, free: Account, cluster: 
     """Of a caller that asks too often, of a server that can't, and of one that is broken."""
     while (await api.http.get("/v1/account", headers=free.headers)).status_code == 200:
         pass
-    for url in ("/v1/account", V2):
+    for url in ("/v1/account", V2, MODELS):
         await recorder.fail(429, "GET", url, headers=free.headers)
     async with running_app(api.context.settings, cluster.url("missing"), SettableClock()) as shut:
-        for url in ("/v1/account", V2):
+        for url in ("/v1/account", V2, MODELS):
             await Recorder(shut, free, recorder.answers).fail(503, "GET", url)
     async with api.context.database.transaction() as session:
         await session.execute(text("ALTER TABLE webhooks RENAME TO elsewhere"))
         await session.execute(text("ALTER TABLE notes RENAME TO elsewhere_too"))
+        await session.execute(text("ALTER TABLE dictations RENAME TO elsewhere_as_well"))
     for url in ("/v1/webhooks", V2):
         await recorder.fail(500, "GET", url)
+    form = {"files": {"file": ("note.wav", CLIP)}, "data": {"model": "whisper-1"}}
+    await recorder.fail(500, "POST", AT_ONCE, **form)
 
 
 def same_form(one: object, other: object) -> bool:
@@ -261,6 +293,7 @@ async def test_the_examples_are_of_the_form_of_real_answers(
     await record_voice_notes(recorder, worker)
     await record_webhooks(recorder)
     await record_account(recorder)
+    await record_openai(recorder, api, worker)
     await record_errors(recorder, api)
     free = await make_account(worker.database, plan=Plan.FREE)
     await record_refusals(recorder, api, free, cluster)

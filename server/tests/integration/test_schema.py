@@ -12,6 +12,7 @@ from vocafuse_server.accounts import models as account_models
 from vocafuse_server.core.database import Base, sqlalchemy_url
 from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
 from vocafuse_server.core.ids import new_uuid
+from vocafuse_server.dictation import models as dictation_models
 from vocafuse_server.idempotency import models as idempotency_models
 from vocafuse_server.notes import models as note_models
 from vocafuse_server.schema import alembic_config, migrate
@@ -24,6 +25,7 @@ def test_migrations_equal_models(database_url: str) -> None:
         note_models.Note,
         webhook_models.Webhook,
         idempotency_models.IdempotencyKey,
+        dictation_models.Dictation,
     }  # imported: known to the metadata
     engine = create_engine(sqlalchemy_url(database_url), poolclass=NullPool)
     with engine.connect() as connection:

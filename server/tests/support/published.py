@@ -49,7 +49,15 @@ V2_ERRORS = {
     (500, "Internal server error"),
     (503, "Service unavailable"),
 }
+# HTTP status and type of the errors of OpenAI's dialect; each has a word of its own for a code.
+OPENAI_ERRORS = {
+    *((status, "invalid_request_error") for status in (400, 401, 403, 404, 405, 408, 413, 431)),
+    (429, "requests"),
+    (500, "server_error"),
+    (503, "server_error"),
+}
 _V2_PATH = "/api/v2"
+_OPENAI_PATHS = ("/v1/audio/", "/v1/models")
 _SHAPE = ["code", "name", "type", "message", "details", "request_id"]
 _INSIDE = ("Traceback", "site-packages", "/src/", "SELECT ", "INSERT ", "psycopg", "sqlalchemy", "pydantic")
 _ALSO_SAYS = {401: "www-authenticate", 405: "allow", 429: "retry-after", 503: "retry-after"}
@@ -78,6 +86,9 @@ def assert_is_published(
     if path == _V2_PATH or path.startswith(f"{_V2_PATH}/"):
         assert_is_error_of_v2(status, body)
         return
+    if path.startswith(_OPENAI_PATHS):
+        assert_is_error_of_openai(status, body)
+        return
     error = error_of(status, body)
     assert error["request_id"] == headers["x-request-id"]
 
@@ -101,6 +112,18 @@ def assert_is_error_of_v2(status: int, body: bytes) -> None:
     assert (status, content["error"]) in V2_ERRORS, (status, content)
     assert content["message"]
     assert isinstance(content["message"], str)
+
+
+def assert_is_error_of_openai(status: int, body: bytes) -> None:
+    """The body has exactly the shape of OpenAI's errors and says what kind of error goes with the status."""
+    assert not [word for word in _INSIDE if word in body.decode()], body
+    content = cast("dict[str, Any]", json.loads(body))
+    assert list(content) == ["error"], content
+    error = cast("dict[str, Any]", content["error"])
+    assert list(error) == ["message", "type", "param", "code"], error
+    assert (status, error["type"]) in OPENAI_ERRORS, (status, error)
+    assert error["message"]
+    assert error["code"] == error["code"].lower()
 
 
 def error_of(status: int, body: bytes) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from vocafuse_server.core.ids import TenantId
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Notes whose audio arrived, the bytes of it, and how long those transcribed are."""
+    """Notes whose audio arrived, the bytes of it, and how long all is that was transcribed."""
 
     notes_count: int = 0
     size_bytes: int = 0

@@ -22,6 +22,7 @@ from vocafuse_server.core.errors import ServiceUnavailable
 from vocafuse_server.core.ids import (
     ApiKeyId,
     DeliveryId,
+    DictationId,
     NoteId,
     TenantId,
     TranscriptionId,
@@ -60,7 +61,10 @@ class Base(DeclarativeBase):
         list[str]: ARRAY(Text),
         **{
             id_type: Uuid()
-            for id_type in (TenantId, ApiKeyId, NoteId, TranscriptionId, WebhookId, DeliveryId, WorkspaceId)
+            for id_type in (
+                *(TenantId, ApiKeyId, NoteId, TranscriptionId, WebhookId, DeliveryId, WorkspaceId),
+                DictationId,
+            )
         },
     }
 

@@ -13,6 +13,7 @@ TranscriptionId = NewType("TranscriptionId", UUID)
 WebhookId = NewType("WebhookId", UUID)
 DeliveryId = NewType("DeliveryId", UUID)
 WorkspaceId = NewType("WorkspaceId", UUID)
+DictationId = NewType("DictationId", UUID)
 
 
 def new_uuid() -> UUID:

@@ -31,6 +31,7 @@ class Queue(StrEnum):
 
 class Task(StrEnum):
     TRANSCRIBE_NOTE = "transcribe_note"
+    TRANSCRIBE_DICTATION = "transcribe_dictation"
     FETCH_NOTE = "fetch_note"
     FIND_UPLOAD = "find_upload"
     DELIVER_WEBHOOK = "deliver_webhook"
@@ -42,6 +43,15 @@ class Task(StrEnum):
     SWEEP_STORE = "sweep_store"
     DELETE_EXPIRED = "delete_expired"
     FOLD_NOTE_COUNTS = "fold_note_counts"
+
+
+# Between a tenant and what has a share of its own, in the argument that says whose turn a job takes.
+_APART = "/"
+
+
+def sharer(tenant_id: str) -> str:
+    """The tenant of a job's argument `tenant_id`, or another id as it is."""
+    return tenant_id.partition(_APART)[0]
 
 
 class JobQueue:
@@ -62,6 +72,7 @@ class JobQueue:
         queue: Queue,
         at: datetime | None = None,
         share_of: TenantId | None = None,
+        apart: bool = False,
         **arguments: JSONValue,
     ) -> None:
         """Add a job to the session's transaction; it runs after the commit, and not before `at`.
@@ -69,11 +80,14 @@ class JobQueue:
         Args:
             share_of: The tenant whose share of the queue it takes: tenants take turns, however many jobs
                 each of them has.
+            apart: Whether it takes a turn beside the tenant's other jobs, and not after them: there is one
+                of such jobs and one of the others in each turn.
         """
         priority = 0
         if share_of is not None:
-            priority = -await next_turn(session, queue.value, share_of)
-            arguments["tenant_id"] = str(share_of)
+            share = f"{share_of}{_APART}{task}" if apart else str(share_of)
+            priority = -await next_turn(session, queue.value, share)
+            arguments["tenant_id"] = share
         deferrer = await self._deferrer(session, task, queue=queue, at=at, priority=priority)
         await deferrer.defer_async(**_traced(arguments))
 

@@ -5,8 +5,6 @@ from datetime import timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from vocafuse_server.core.ids import TenantId
-
 # What was running together when a worker ended comes back at once the first times. If it goes on ending
 # workers it comes back one by one, so that only what is at fault is counted out.
 _TOGETHER_TIMES = 2
@@ -19,7 +17,7 @@ NEXT_TURN = text(
             WHERE status = 'todo' AND queue_name = :queue AND (scheduled_at IS NULL OR scheduled_at <= now())
             ORDER BY priority DESC LIMIT 1),
         (SELECT 1 - priority FROM procrastinate_jobs
-            WHERE status = 'todo' AND queue_name = :queue AND args ->> 'tenant_id' = :tenant_id
+            WHERE status = 'todo' AND queue_name = :queue AND args ->> 'tenant_id' = :share
             ORDER BY priority LIMIT 1)
     ), 0)
     """
@@ -56,12 +54,12 @@ _DELETE_ENDED = text(
 )
 
 
-async def next_turn(session: AsyncSession, queue: str, tenant_id: TenantId) -> int:
-    """The turn in which a tenant's next job runs; jobs of earlier turns go first.
+async def next_turn(session: AsyncSession, queue: str, share: str) -> int:
+    """The turn in which the next job of a tenant's share runs; jobs of earlier turns go first.
 
-    A tenant has one job in each turn. Who has none waiting joins the turn that the queue has come to.
+    A share has one job in each turn. What has none waiting joins the turn that the queue has come to.
     """
-    turn = await session.scalar(NEXT_TURN, {"queue": queue, "tenant_id": str(tenant_id)})
+    turn = await session.scalar(NEXT_TURN, {"queue": queue, "share": share})
     return int(turn or 0)
 
 

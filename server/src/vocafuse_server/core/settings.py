@@ -249,6 +249,11 @@ class Settings(BaseSettings):
         description="How often a quiet event stream says that it is alive; a client that takes nothing for"
         " twice as long is cut off.",
     )
+    transcription_wait_seconds: float = Field(
+        default=120,
+        gt=0,
+        description="How long a call of `/v1/audio/transcriptions` waits for its text, in seconds.",
+    )
     metrics: Literal["local", "all", "off"] = Field(
         default="local",
         description="Who may read `/metrics`: `local`, callers on this machine; `all`, whoever gets here;"

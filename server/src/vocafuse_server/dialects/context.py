@@ -18,7 +18,8 @@ from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.core.secret_box import SecretBox
 from vocafuse_server.core.settings import Settings
 from vocafuse_server.dialects.figures import DatabaseReader
-from vocafuse_server.notes.admission import Backlog, UploadPlaces
+from vocafuse_server.dictation.waiting import Dictations
+from vocafuse_server.notes.admission import Backlog, Places
 from vocafuse_server.notes.feed import NoteFeed
 from vocafuse_server.storage.disk import Disks
 from vocafuse_server.storage.objects import Objects
@@ -46,10 +47,11 @@ class AppContext:
     clock: Clock
     metrics: Metrics
     disks: Disks
-    upload_places: UploadPlaces
+    upload_places: Places
     backlog: Backlog
     figures: DatabaseReader
     feed: NoteFeed
+    dictations: Dictations
 
 
 def app_context(request: Request) -> AppContext:

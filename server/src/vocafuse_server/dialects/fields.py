@@ -8,6 +8,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.config import JsonDict
 
 from vocafuse_server.core.pages import DEFAULT_LIMIT, MAX_LIMIT
+from vocafuse_server.transcription.engine import UnknownLanguage
+from vocafuse_server.transcription.languages import language_code
 
 # Postgres can't store NUL or half a surrogate pair; other control characters have no place in a name.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -53,6 +55,15 @@ def _check_storable(value: object, *, depth: int) -> None:
             _check_storable(part, depth=depth + 1)
 
 
+def _language(text: str) -> str | None:
+    if not text:
+        return None  # Forms and careless clients send what wasn't filled in.
+    try:
+        return language_code(text)
+    except UnknownLanguage as error:
+        raise ValueError("must be a language that Whisper knows, as a code like 'en' or a name") from error
+
+
 def whole_number(value: object) -> object:
     """Python reads more as a number than people write as one: `1_0`, ` 10 `, `1.0`."""
     if isinstance(value, str) and not _INTEGER.fullmatch(value):
@@ -82,6 +93,7 @@ Tag = Annotated[
     Field(json_schema_extra=PRINTABLE),
 ]
 Tags = Annotated[list[Tag], Field(max_length=MAX_TAGS)]
+Language = Annotated[str | None, AfterValidator(_language)]
 JsonObject = Annotated[dict[str, Any], AfterValidator(_storable)]
 PageLimit = Annotated[
     int,

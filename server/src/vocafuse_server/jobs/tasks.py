@@ -14,11 +14,12 @@ from procrastinate.types import JSONValue
 
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.hold_queries import audio_is_held
-from vocafuse_server.core.ids import DeliveryId, NoteId, WebhookId
+from vocafuse_server.core.ids import DeliveryId, DictationId, NoteId, WebhookId
 from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.metrics import TranscriptionOutcome
-from vocafuse_server.core.queue import JobQueue, Queue, Task
+from vocafuse_server.core.queue import JobQueue, Queue, Task, sharer
 from vocafuse_server.core.tracing import Tracer
+from vocafuse_server.dictation.transcribing import fail_dictation, sweep_dictations, transcribe_dictation
 from vocafuse_server.jobs.maintenance import MaintenanceContext, resume_lost_deliveries, run_deletion
 from vocafuse_server.notes import list_queries, retention, sweeping
 from vocafuse_server.notes.direct_uploads import DirectUploadContext, find_upload, moment
@@ -38,13 +39,15 @@ _Run = Callable[..., Awaitable[None]]
 MAX_TRANSCRIPTION_ATTEMPTS = 8
 # A note whose job was begun this often and never came to an end is what ends the worker.
 MAX_TRANSCRIPTION_STARTS = 12
+# Somebody waits: what two more tries, 1 and 2 s later, don't mend is told them.
+MAX_DICTATION_ATTEMPTS = 3
 # A URL is given up after this many tries; each may take half a minute.
 MAX_FETCH_ATTEMPTS = 4
 _MAX_ATTEMPTS = 20
 # Tasks that have to know how often they were begun.
-_COUNTED = frozenset({Task.TRANSCRIBE_NOTE, Task.FETCH_NOTE})
+_COUNTED = frozenset({Task.TRANSCRIBE_NOTE, Task.TRANSCRIBE_DICTATION, Task.FETCH_NOTE})
 # What of a job's arguments its lines of the log say.
-_ABOUT = ("note_id", "tenant_id", "delivery_id")
+_ABOUT = ("note_id", "tenant_id", "delivery_id", "dictation_id")
 _MAX_WAIT_S = 300
 _HELD_AUDIO_WAIT = timedelta(minutes=1)
 GAVE_UP_MESSAGE = "The note could not be transcribed because of an error on our side."
@@ -94,6 +97,9 @@ def _note_tasks(contexts: JobContexts) -> dict[Task, _Run]:
     ) -> None:
         await run_transcription(work, NoteId(UUID(note_id)), run=run, attempt=job.job.attempts + 1)
 
+    async def dictated(job: JobContext, dictation_id: str, tenant_id: str | None = None) -> None:
+        await run_dictation(work, DictationId(UUID(dictation_id)), attempt=job.job.attempts + 1)
+
     async def fetch(job: JobContext, note_id: str, run: int, tenant_id: str | None = None) -> None:
         await run_fetch(contexts.fetching, NoteId(UUID(note_id)), run=run, attempt=job.job.attempts + 1)
 
@@ -115,6 +121,7 @@ def _note_tasks(contexts: JobContexts) -> dict[Task, _Run]:
 
     return {
         Task.TRANSCRIBE_NOTE: transcribe,
+        Task.TRANSCRIBE_DICTATION: dictated,
         Task.FETCH_NOTE: fetch,
         Task.FIND_UPLOAD: look_for_upload,
         Task.DELETE_AUDIO: delete_audio,
@@ -141,7 +148,7 @@ def _watched(task: Task, run: _Run, tracer: Tracer | None) -> _Run:
     """The function, with what a job is about on every line of the log, and a span if jobs are traced."""
 
     async def watched(*context: JobContext, traceparent: str | None = None, **arguments: JSONValue) -> None:
-        about = {name: str(arguments[name]) for name in _ABOUT if arguments.get(name) is not None}
+        about = {name: sharer(str(arguments[name])) for name in _ABOUT if arguments.get(name) is not None}
         with structlog.contextvars.bound_contextvars(**about):
             if tracer is None:
                 await run(*context, **arguments)
@@ -166,6 +173,7 @@ def _register_periodic_tasks(app: App, contexts: JobContexts) -> None:
     async def resume_lost_work(timestamp: int) -> None:
         await sweeping.resume_lost_runs(sweep)
         await resume_lost_deliveries(maintenance)
+        await sweep_dictations(transcribing.database, transcribing.queue, now=transcribing.clock())
 
     async def sweep_uploads(timestamp: int) -> None:
         await sweeping.sweep_uploads(sweep)
@@ -220,6 +228,20 @@ async def run_transcription(
             context.metrics.transcription_tried(TranscriptionOutcome.RETRIED)
             raise
         await _give_up(context, note_id, run)
+
+
+async def run_dictation(context: TranscribingContext, dictation_id: DictationId, *, attempt: int) -> None:
+    if attempt > MAX_DICTATION_ATTEMPTS:  # It keeps ending the worker.
+        await fail_dictation(context, dictation_id)
+        return
+    try:
+        await transcribe_dictation(context, dictation_id)
+    except Exception:  # A job's edge: whatever it is, it is tried again and then ends.
+        log.exception("dictation attempt failed", dictation_id=str(dictation_id), attempt=attempt)
+        if attempt < MAX_DICTATION_ATTEMPTS:
+            context.metrics.transcription_tried(TranscriptionOutcome.RETRIED)
+            raise
+        await fail_dictation(context, dictation_id)
 
 
 async def run_fetch(context: FetchingContext, note_id: NoteId, *, attempt: int, run: int) -> None:

@@ -28,27 +28,30 @@ class QueueFull(RateLimited):
         self.message = f"{limit} notes of yours wait for their transcription. Try again when some are done."
 
 
-class UploadPlaces:
-    """The uploads of this process: each holds a part of its bytes in memory for as long as they come.
+class Places:
+    """What goes on in this process at a time, such as uploads: each holds a part of its bytes in memory for
+    as long as they come.
 
     Args:
-        count: How many there may be at a time, at most half of them of one tenant.
+        count: How many there may be, at most half of them of one tenant.
+        refusal: What whoever finds no place is told.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, refusal: type[ServiceUnavailable]) -> None:
         self._count = count
+        self._refusal = refusal
         self._per_tenant = max(1, count // 2)
         self._tenants: Counter[TenantId] = Counter()
 
     @contextmanager
     def taken(self, tenant_id: TenantId) -> Generator[None]:
-        """Takes a place for the block, which is the upload.
+        """Takes a place for the block.
 
         Raises:
-            TooManyUploads: There is none.
+            ServiceUnavailable: There is none; of the kind that was given.
         """
         if self._tenants.total() >= self._count or self._tenants[tenant_id] >= self._per_tenant:
-            raise TooManyUploads
+            raise self._refusal
         self._tenants[tenant_id] += 1
         try:
             yield

@@ -32,7 +32,7 @@ class TranscribingContext:
     metrics: Metrics = field(default_factory=Metrics)
 
 
-class _Stopwatch:
+class Stopwatch:
     """Seconds of each stage."""
 
     def __init__(self) -> None:
@@ -60,34 +60,74 @@ async def transcribe_note(context: TranscribingContext, note_id: NoteId, *, run:
     note = await find_waiting(context, note_id, run)
     if note is None:
         return
-    watch = _Stopwatch()
+    watch = Stopwatch()
     waited_s = (context.clock() - note.updated_at).total_seconds()
-    data = await context.objects.read(note.audio_key)
-    watch.lap("read")
     try:
-        audio = await context.decoder.decode(data)
+        heard = await hear(context, note.audio_key, TranscribeOptions(language=note.language), watch)
     except DecoderUnavailable:
         raise
     except AudioError as error:
         await fail_note(context, note_id, run=run, code=error.code, message=str(error))
         return
-    watch.lap("decode")
-    result = await context.engine.transcribe(audio.samples, TranscribeOptions(language=note.language))
-    watch.lap("transcribe")
-    recorded = await _record(context, note, audio, result, size_bytes=len(data), processing_ms=watch.total_ms)
+    recorded = await _record(context, note, heard, processing_ms=watch.total_ms)
     watch.lap("commit")
-    _report(context, note, audio, result, {"queue": waited_s, **watch.stages_s}, recorded=recorded)
+    report(
+        context,
+        heard,
+        {"queue": waited_s, **watch.stages_s},
+        recorded=recorded,
+        what="note",
+        note_id=str(note.id),
+        tenant_id=str(note.tenant_id),
+    )
 
 
-def _report(
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Audio, and what is said in it."""
+
+    audio: DecodedAudio
+    size_bytes: int
+    result: Transcription
+
+
+async def hear(
+    context: TranscribingContext, audio_key: str, options: TranscribeOptions, watch: Stopwatch
+) -> Heard:
+    """Read audio from the store and transcribe it.
+
+    Raises:
+        AudioError: It can't be decoded.
+        FileNotFoundError: It isn't there.
+        TranscriptionError: The engine failed.
+    """
+    data = await context.objects.read(audio_key)
+    watch.lap("read")
+    audio = await context.decoder.decode(data)
+    watch.lap("decode")
+    result = await context.engine.transcribe(audio.samples, options)
+    watch.lap("transcribe")
+    return Heard(audio, len(data), result)
+
+
+def report(
     context: TranscribingContext,
-    note: Note,
-    audio: DecodedAudio,
-    result: Transcription,
+    heard: Heard,
     stages_s: dict[str, float],
     *,
     recorded: bool,
+    what: str,
+    **about: str,
 ) -> None:
+    """Count a transcription and write a line of the log about it.
+
+    Args:
+        stages_s: How long each stage took, but for the engine's own.
+        recorded: Whether anybody still wanted it.
+        what: Of what it is, in a word.
+        about: What else the line says.
+    """
+    audio, result = heard.audio, heard.result
     stages_s |= {name.removesuffix("_s"): duration_s for name, duration_s in asdict(result.times).items()}
     if recorded:
         context.metrics.note_transcribed(
@@ -96,9 +136,8 @@ def _report(
     else:
         context.metrics.transcription_tried(TranscriptionOutcome.GONE)
     log.info(
-        "note transcribed" if recorded else "note gone or begun anew before its transcription was done",
-        note_id=str(note.id),
-        tenant_id=str(note.tenant_id),
+        f"{what} transcribed" if recorded else f"{what} gone or begun anew before its transcription was done",
+        **about,
         duration_s=round(audio.duration_s, 2),
         language=result.language,
         second_passes=result.second_passes,
@@ -132,15 +171,8 @@ async def find_waiting(context: TranscribingContext, note_id: NoteId, run: int) 
     return note if is_waiting else None
 
 
-async def _record(
-    context: TranscribingContext,
-    note: Note,
-    audio: DecodedAudio,
-    result: Transcription,
-    *,
-    size_bytes: int,
-    processing_ms: int,
-) -> bool:
+async def _record(context: TranscribingContext, note: Note, heard: Heard, *, processing_ms: int) -> bool:
+    audio = heard.audio
     async with context.database.transaction() as session:
         return await service.record_transcription(
             session,
@@ -153,9 +185,9 @@ async def _record(
                 "sample_rate": audio.sample_rate,
                 "channels": audio.channels,
                 # Many containers don't say; then it is what the file takes on the average.
-                "bit_rate": audio.bit_rate or round(size_bytes * 8 / audio.duration_s),
+                "bit_rate": audio.bit_rate or round(heard.size_bytes * 8 / audio.duration_s),
             },
-            transcription=_transcription_values(result, processing_ms=processing_ms),
+            transcription=_transcription_values(heard.result, processing_ms=processing_ms),
             now=context.clock(),
         )
 

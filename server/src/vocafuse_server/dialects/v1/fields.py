@@ -10,8 +10,6 @@ from vocafuse_server.core.errors import InvalidField
 from vocafuse_server.core.keys import MAX_TOKEN_SECONDS
 from vocafuse_server.core.pages import MAX_PAGE
 from vocafuse_server.dialects.fields import printable, whole_number, within
-from vocafuse_server.transcription.engine import UnknownLanguage
-from vocafuse_server.transcription.languages import language_code
 
 # An address is proved by sending to it; this keeps out what can't be one. Empty: none.
 _EMAIL = re.compile(r"|[^@\s]+@[^@\s]+")
@@ -21,15 +19,6 @@ def _email(text: str) -> str:
     if not _EMAIL.fullmatch(text):
         raise ValueError("must be an email address")
     return printable(text)
-
-
-def _language(text: str) -> str | None:
-    if not text:
-        return None  # Forms and careless clients send what wasn't filled in.
-    try:
-        return language_code(text)
-    except UnknownLanguage as error:
-        raise ValueError("must be a language that Whisper knows, as a code like 'en' or a name") from error
 
 
 Moment = Annotated[str, Field(json_schema_extra={"anyOf": [{"format": "date"}, {"format": "date-time"}]})]
@@ -43,7 +32,6 @@ Email = Annotated[
         }
     ),
 ]
-Language = Annotated[str | None, AfterValidator(_language)]
 ExpiresIn = Annotated[
     int, within(60, MAX_TOKEN_SECONDS), Field(json_schema_extra={"minimum": 60, "maximum": MAX_TOKEN_SECONDS})
 ]

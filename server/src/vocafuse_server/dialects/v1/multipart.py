@@ -3,29 +3,23 @@
 import hashlib
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
 from fastapi import Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import BeforeValidator, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
-from vocafuse_server.core.errors import InvalidField, MissingField
+from vocafuse_server.core.errors import InvalidField
 from vocafuse_server.dialects.context import Context, Session
-from vocafuse_server.dialects.fields import RequestBody, ShortText
+from vocafuse_server.dialects.fields import Language, RequestBody, ShortText
+from vocafuse_server.dialects.forms import FORM_LIMITS, content_of, fields_of, file_of
 from vocafuse_server.dialects.idempotency import OncePerKey, digest_of
 from vocafuse_server.dialects.routing import NoteWriter
 from vocafuse_server.dialects.upload_details import extension_of, upload_source
-from vocafuse_server.dialects.v1.fields import Language
 from vocafuse_server.dialects.v1.schemas import NoteDetail, note_detail
 from vocafuse_server.dialects.v1.vocabulary import Spelling
 from vocafuse_server.notes import service
 from vocafuse_server.notes.intake import received_audio
 from vocafuse_server.notes.tags import check_custom_tags
-
-_CHUNK_BYTES = 256 * 1024
-_MAX_FIELDS = 20
-_MAX_FIELD_BYTES = 16 * 1024
 
 UPLOAD_FORM: dict[str, Any] = {
     "requestBody": {
@@ -48,15 +42,11 @@ UPLOAD_FORM: dict[str, Any] = {
 }
 
 
-def _none_if_empty(value: object) -> object:
-    return None if value == "" else value
-
-
 class UploadFields(RequestBody):
-    """The text fields of the form; an empty one is one that wasn't filled in."""
+    """The text fields of the form."""
 
-    custom_tags: Annotated[str | None, BeforeValidator(_none_if_empty)] = None
-    user_id: Annotated[ShortText | None, BeforeValidator(_none_if_empty)] = None
+    custom_tags: str | None = None
+    user_id: ShortText | None = None
     language: Language = None
 
 
@@ -69,8 +59,8 @@ async def upload_in_one_step(
     once: OncePerKey,
 ) -> Response:
     """Upload a recording in one request; its transcription starts by itself."""
-    async with request.form(max_files=1, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES) as form:
-        file, fields = _parts(form)
+    async with request.form(**FORM_LIMITS) as form:
+        file, fields = file_of(form), fields_of(form, UploadFields)
         name = file.filename or "audio"
         new = service.NewNote(
             tenant_id=caller.tenant_id,
@@ -96,21 +86,6 @@ async def upload_in_one_step(
                 return note_detail(note, words, bucket=context.objects.bucket)
 
             return await once.answer(session, create, body_digest=_form_digest(form, content))
-
-
-def _parts(form: FormData) -> tuple[UploadFile, UploadFields]:
-    file = form.get("file")
-    if file is None:
-        raise MissingField("file", where="the form")
-    if not isinstance(file, UploadFile):
-        raise InvalidField("file", "must be a file")
-    texts = {name: value for name, value in form.items() if isinstance(value, str)}
-    try:
-        return file, UploadFields.model_validate(texts)
-    except ValidationError as error:
-        raise RequestValidationError(
-            [{**one, "loc": ("body", *one["loc"])} for one in error.errors()]
-        ) from error
 
 
 def _checked_name(name: str) -> str:
@@ -139,7 +114,7 @@ class _FileContent:
         self._digest = hashlib.sha256()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        while chunk := await self._file.read(_CHUNK_BYTES):
+        async for chunk in content_of(self._file):
             self._digest.update(chunk)
             yield chunk
 

@@ -15,8 +15,8 @@ from pydantic import (
 
 from vocafuse_server.accounts.scopes import TOKEN_SCOPE_NAMES
 from vocafuse_server.core.database import JsonObject as JsonData
-from vocafuse_server.dialects.fields import JsonObject, RequestBody, ShortText
-from vocafuse_server.dialects.v1.fields import ExpiresIn, Language, wire_time, wire_time_or_none
+from vocafuse_server.dialects.fields import JsonObject, Language, RequestBody, ShortText
+from vocafuse_server.dialects.v1.fields import ExpiresIn, wire_time, wire_time_or_none
 from vocafuse_server.dialects.v1.vocabulary import Vocabulary
 from vocafuse_server.notes.models import Note, NoteRow, NoteStatus, TranscriptionRow
 from vocafuse_server.notes.search_text import Match
