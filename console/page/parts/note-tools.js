@@ -9,7 +9,16 @@ import { toast, toastError } from "./toasts.js";
 
 const UNDO_S = 60;
 const UNDO_SHOWN_MS = 20_000;
-const FORMATS = { txt: "Text", srt: "Subtitles (SRT)", vtt: "Subtitles (VTT)", json: "Words and times (JSON)" };
+const FORMATS = {
+  txt: "Text",
+  md: "Document (Markdown)",
+  srt: "Subtitles (SRT)",
+  vtt: "Subtitles (VTT)",
+  json: "Words and times (JSON)",
+};
+/** What the API calls a form that files end otherwise.
+ * @type {Record<string, string>} */
+const CALLED = { txt: "text", md: "markdown" };
 
 /** What can be done with a note, beside reading it. */
 export class NoteTools {
@@ -65,7 +74,7 @@ export class NoteTools {
 
   /** @param {string} format */
   async #downloadText(format) {
-    const query = { format: format === "txt" ? "text" : format };
+    const query = { format: CALLED[format] ?? format };
     const answer = await request(`/voicenotes/${this.note.id}/transcription`, { query });
     save(await answer.blob(), `${this.note.title}.${format}`);
   }

@@ -250,6 +250,11 @@ async def test_only_its_owner_can_ask(
         ("text", "text/plain; charset=utf-8", "Ça va? <b>"),
         ("srt", "application/x-subrip", "1\n00:00:00,000 --> 00:00:02,000\nÇa va? <b>\n"),
         ("vtt", "text/vtt", "WEBVTT\n\n00:00:00.000 --> 00:00:02.000\nÇa va? &lt;b&gt;\n"),
+        (
+            "markdown",
+            "text/markdown; charset=utf-8",
+            "# A note\n\n- Date: 2026-03-14 12:00 UTC\n- Language: English\n\n**0:00** Ça va? \\<b\\>\n",
+        ),
     ],
 )
 async def test_a_transcription_in_other_forms(
@@ -288,7 +293,7 @@ async def test_an_unknown_form_is_named(api: Api, account: Account, form: str) -
     assert (answer.status_code, error["code"], error["details"]["field"]) == (400, 2003, "format")
 
 
-@pytest.mark.parametrize("form", ["text", "srt", "vtt"])
+@pytest.mark.parametrize("form", ["text", "srt", "vtt", "markdown"])
 async def test_errors_are_the_same_in_every_form(api: Api, account: Account, form: str) -> None:
     uri = await note_in(api, account, NoteStatus.PROCESSING)
     answer = await api.http.get(f"{uri}/transcription?format={form}", headers=account.headers)

@@ -236,8 +236,10 @@ async def transcribe_again(
     return note
 
 
-async def get_transcription(session: AsyncSession, owner: Owner, note_id: NoteId | None) -> TranscriptionRow:
-    """The newest transcription of a note, also while another one is made and when that has failed.
+async def get_transcription(
+    session: AsyncSession, owner: Owner, note_id: NoteId | None
+) -> tuple[Note, TranscriptionRow]:
+    """A note and its newest transcription, also while another one is made and when that has failed.
 
     Raises:
         NoteNotFound: This owner has no such note.
@@ -246,7 +248,7 @@ async def get_transcription(session: AsyncSession, owner: Owner, note_id: NoteId
     note = await get_note(session, owner, note_id)
     found = await queries.find_transcription(session, note.id)
     if found is not None:
-        return found
+        return note, found
     raise_if_failed(note)
     raise TranscriptionNotReady
 

@@ -18,8 +18,10 @@ from vocafuse_server.dialects.v1.schemas import (
 from vocafuse_server.dialects.v1.vocabulary import Spelling
 from vocafuse_server.notes import service
 from vocafuse_server.notes.filters import owner_of
-from vocafuse_server.notes.models import TranscriptionRow
+from vocafuse_server.notes.markdown import Heading, render_markdown
+from vocafuse_server.notes.models import Note, TranscriptionRow
 from vocafuse_server.notes.subtitles import SRT, VTT, Span, render_subtitles
+from vocafuse_server.transcription.languages import has_spaces, language_name
 
 
 class TranscriptionFormat(StrEnum):
@@ -27,9 +29,11 @@ class TranscriptionFormat(StrEnum):
     TEXT = "text"
     SRT = "srt"
     VTT = "vtt"
+    MARKDOWN = "markdown"
 
 
 _PLAIN = "text/plain; charset=utf-8"
+_MARKDOWN = "text/markdown"
 _SUBTITLES = {
     TranscriptionFormat.SRT: ("application/x-subrip", SRT),
     TranscriptionFormat.VTT: ("text/vtt", VTT),
@@ -39,7 +43,11 @@ TRANSCRIPTION_RESPONSES: dict[int | str, dict[str, Any]] = {
         "description": "The transcription, in the form that was asked for",
         "content": {
             media_type: {"schema": {"type": "string"}}
-            for media_type in ("text/plain", *(media_type for media_type, _ in _SUBTITLES.values()))
+            for media_type in (
+                "text/plain",
+                _MARKDOWN,
+                *(media_type for media_type, _ in _SUBTITLES.values()),
+            )
         },
     }
 }
@@ -53,11 +61,15 @@ async def get_transcription(
     format: Annotated[TranscriptionFormat, Query()] = TranscriptionFormat.JSON,
 ) -> dict[str, object] | Response:
     """Get the transcription of a note; 404 while there is none yet and when there will be none."""
-    row = await service.get_transcription(session, owner_of(caller), parse_note_id(note_id))
+    note, row = await service.get_transcription(session, owner_of(caller), parse_note_id(note_id))
     if format is TranscriptionFormat.JSON:
         return transcription_body(row, words)
     if format is TranscriptionFormat.TEXT:
         return Response(row.text, headers={"Content-Type": _PLAIN})
+    if format is TranscriptionFormat.MARKDOWN:
+        space = " " if has_spaces(row.language or "en") else ""
+        markdown = render_markdown(_heading(note, row), _timed_text(row)[0], space=space)
+        return Response(markdown, headers={"Content-Type": f"{_MARKDOWN}; charset=utf-8"})
     media_type, style = _SUBTITLES[format]
     subtitles = render_subtitles(*_timed_text(row), style)
     return Response(subtitles, headers={"Content-Type": media_type})
@@ -87,6 +99,16 @@ async def transcribe_note(
         return note_detail(note, words, bucket=context.objects.bucket)
 
     return await once.answer(session, begin, status=202)
+
+
+def _heading(note: Note, row: TranscriptionRow) -> Heading:
+    return Heading(
+        title=note.title,
+        created_at=note.created_at,
+        duration_s=note.duration_seconds,
+        language=language_name(row.language) if row.language else None,
+        tags=[*note.tags, *(f"{key}: {value}" for key, value in (note.custom_tags or {}).items())],
+    )
 
 
 def _timed_text(row: TranscriptionRow) -> tuple[list[Span], list[Span]]:
