@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 .PHONY: help up test check lint types audit unit web integration conformance e2e browser chromium \
-  chaos fuzz bench load docs pages openapi compatibility diagram licences comparison version lock servers clean
+  chaos fuzz bench load docs pages openapi sdk compatibility diagram licences comparison version lock servers clean
 
 help: ## Show this help
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -76,6 +76,9 @@ pages: .venv/.dev-installed ## Show the site on 127.0.0.1:8001 while you write
 
 openapi: .venv/.run-installed ## Write openapi.json from the code
 	$(BIN)/python -m vocafuse_server.openapi > openapi.json
+
+sdk: .venv/.dev-installed ## Write the client library's sync half and its list of names from the async half
+	$(BIN)/python sdk/python/generate.py
 
 compatibility: .venv/.dev-installed ## Write docs/compatibility.md from the conformance suite
 	PYTHONPATH=server/tests $(BIN)/python -m conformance.table > docs/compatibility.md

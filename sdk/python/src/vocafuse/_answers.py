@@ -6,7 +6,6 @@ import json
 import math
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
@@ -139,6 +138,9 @@ def parse_retry_after(text: str | None, now: datetime) -> float | None:
 
 
 def _seconds_until(text: str, now: datetime) -> float | None:
+    # Loaded here: it takes longer to load than the rest of this module, and few answers hold a date.
+    from email.utils import parsedate_to_datetime
+
     try:
         moment = parsedate_to_datetime(text)
     except ValueError:

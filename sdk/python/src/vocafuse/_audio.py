@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from vocafuse._errors import ValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 
 CHUNK_BYTES = 64 * 1024
 DEFAULT_NAME = "audio"
@@ -37,18 +37,34 @@ class AudioSource:
         self._start = start
         self._on_progress = on_progress
 
-    def __iter__(self) -> Iterator[bytes]:
-        """The bytes in chunks; progress is reported once a chunk has been taken over."""
-        self._file.seek(self._start)
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes from their start; progress is reported once a chunk has been taken over."""
         sent_bytes = 0
         self._report(sent_bytes)
         while sent_bytes < self.size_bytes:
-            chunk = self._file.read(min(CHUNK_BYTES, self.size_bytes - sent_bytes))
-            if not chunk:
-                raise ValidationError(f"{self.name} became shorter while it was being uploaded.")
+            chunk = self._read(sent_bytes)
             yield chunk
             sent_bytes += len(chunk)
             self._report(sent_bytes)
+
+    async def async_chunks(self) -> AsyncIterator[bytes]:
+        """The same, read in a thread, so that a slow disk holds up no other task."""
+        from anyio import to_thread
+
+        sent_bytes = 0
+        self._report(sent_bytes)
+        while sent_bytes < self.size_bytes:
+            chunk = await to_thread.run_sync(self._read, sent_bytes)
+            yield chunk
+            sent_bytes += len(chunk)
+            self._report(sent_bytes)
+
+    def _read(self, at: int) -> bytes:
+        self._file.seek(self._start + at)
+        chunk = self._file.read(min(CHUNK_BYTES, self.size_bytes - at))
+        if not chunk:
+            raise ValidationError(f"{self.name} became shorter while it was being uploaded.")
+        return chunk
 
     def _report(self, sent_bytes: int) -> None:
         if self._on_progress is not None:
@@ -72,6 +88,18 @@ def open_audio(
             yield _source_of(file, path.name, on_progress)
     else:
         yield _source_of(path_or_file, _file_name(path_or_file), on_progress)
+
+
+@asynccontextmanager
+async def async_open_audio(
+    path_or_file: str | os.PathLike[str] | IO[bytes],
+    on_progress: Callable[[int, int], object] | None = None,
+) -> AsyncGenerator[AudioSource, None]:
+    """The same, opened in a thread: a pipe is read to its end before."""
+    from anyio import to_thread
+
+    with ExitStack() as opened:
+        yield await to_thread.run_sync(opened.enter_context, open_audio(path_or_file, on_progress))
 
 
 def _source_of(file: IO[bytes], name: str, on_progress: Callable[[int, int], object] | None) -> AudioSource:

@@ -1,3 +1,4 @@
+# Made of _async_client.py by `make sdk`: change that one.
 """The sync client."""
 
 from __future__ import annotations
@@ -6,10 +7,13 @@ import os
 import random
 from typing import TYPE_CHECKING
 
+from vocafuse._account import AccountResource, ApiKeys
+from vocafuse._clock import Clock
 from vocafuse._config import resolve_config
-from vocafuse._resources import VoiceNotes, Webhooks
+from vocafuse._events import Events
+from vocafuse._notes import VoiceNotes
 from vocafuse._retries import RetryPolicy
-from vocafuse._sync import Clock, SyncHttp
+from vocafuse._webhooks import Webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,13 +25,17 @@ if TYPE_CHECKING:
 class Client:
     """A connection to the voice notes service.
 
-    Safe to share between threads. Use it as a context manager, or call `close`, to give its
-    connections back.
+    Safe to share between threads; its connections are kept and used again. Use it as a context manager,
+    or call `close`, to give them back.
 
     Attributes:
+        base_url: Where calls are sent.
         voicenotes: The voice notes.
         recordings: The same notes under their older name.
+        events: What happens to notes, as it happens.
         webhooks: The webhooks.
+        api_keys: The account's API keys.
+        account: The account, and what it used.
     """
 
     def __init__(
@@ -61,9 +69,12 @@ class Client:
             CredentialsError: No key pair was found.
             ValidationError: The base URL is not one.
         """
+        # Only now, as it loads the HTTP library, which takes longer than all of this one.
+        from vocafuse._sending import Http
+
         config = resolve_config(api_key, api_secret, base_url, os.environ)
         self.base_url = config.base_url
-        self._http = SyncHttp(
+        self._http = Http(
             config,
             RetryPolicy(max_retries, retry_delay, _jitter),
             timeout_s=timeout,
@@ -73,7 +84,10 @@ class Client:
         )
         self.voicenotes = VoiceNotes(self._http, "voicenotes")
         self.recordings = VoiceNotes(self._http, "recordings")
+        self.events = Events(self._http)
         self.webhooks = Webhooks(self._http)
+        self.api_keys = ApiKeys(self._http)
+        self.account = AccountResource(self._http)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self.base_url!r})"

@@ -5,41 +5,63 @@ The sync and the async shell drive the same flows, so neither repeats what is de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from vocafuse._answers import Answer, Failure, error_for_answer, error_for_failure, read_json
-from vocafuse._calls import Call, SignedPut, delete_call, get_call
-from vocafuse._errors import (
-    NotFoundError,
-    TranscriptionFailedError,
-    VocaFuseError,
-    WaitTimeoutError,
-)
-from vocafuse._models import VoiceNote
+from vocafuse._calls import Call, SignedPut, delete_call, next_page_call
+from vocafuse._items import ItemT
+from vocafuse._pages import Page
 from vocafuse._retries import RetryPolicy, may_have_happened
 
 if TYPE_CHECKING:
-    from vocafuse._audio import AudioSource
-
-FIRST_POLL_S = 0.1
-MAX_POLL_S = 1.0
-POLL_GROWTH = 1.5
-TRANSCRIPTION_FAILED = 3003
+    from typing import TypeAlias
 
 ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True)
 class Send:
-    """Asks the shell to send a request, after a pause."""
+    """Asks the shell to send a request, after a pause, and to read the answer to its end."""
 
     request: Call | SignedPut
     after_s: float = 0.0
 
 
-Flow = Generator[Send, "Answer | Failure", ResultT]
+@dataclass(frozen=True)
+class Open:
+    """Asks the shell to send a request and to read the answer's head; `Read` then asks for more.
+
+    One answer is open at a time: the next `Open` closes it, and so does the end of the flow.
+
+    Attributes:
+        silence_s: When nothing has come for so long, the answer has failed.
+    """
+
+    request: Call
+    silence_s: float
+    after_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Read:
+    """Asks for the next piece of the open answer: its bytes are the body of the outcome.
+
+    The outcome is a failure when the answer has ended.
+    """
+
+
+@dataclass(frozen=True)
+class Emit(Generic[ResultT]):
+    """Hands an item to whoever iterates; nothing is sent back."""
+
+    item: ResultT
+
+
+Step: TypeAlias = "Send | Open | Read"
+Flow = Generator[Step, "Answer | Failure", ResultT]
+Feed = Generator["Step | Emit[ResultT]", "Answer | Failure", None]
 
 
 def exchange(request: Call | SignedPut, policy: RetryPolicy, *, after_s: float = 0.0) -> Flow[Answer]:
@@ -48,7 +70,7 @@ def exchange(request: Call | SignedPut, policy: RetryPolicy, *, after_s: float =
     Raises:
         VocaFuseError: The class says what went wrong.
     """
-    retries, maybe_done = 0, False
+    retries, maybe_done = 0, isinstance(request, SignedPut) and request.may_be_done
     while True:
         outcome = yield Send(request, after_s)
         delay_s = policy.next_delay_s(outcome, retries=retries, repeatable=request.repeatable)
@@ -64,67 +86,40 @@ def fetch(call: Call, policy: RetryPolicy) -> Flow[dict[str, Any]]:
     return read_json(answer)
 
 
-def delete(collection: str, item_id: str, policy: RetryPolicy) -> Flow[None]:
-    """Deletes one item."""
-    yield from exchange(delete_call(collection, item_id), policy)
+def fetch_item(call: Call, model: type[ItemT], policy: RetryPolicy) -> Flow[ItemT]:
+    """The JSON object that a call returns, as an object of ours."""
+    wire = yield from fetch(call, policy)
+    return model(wire)
 
 
-def upload(collection: str, announcement: Call, audio: AudioSource, policy: RetryPolicy) -> Flow[VoiceNote]:
-    """Announces the audio, sends it, and fetches the note that it became."""
-    slot = yield from fetch(announcement, policy)
-    note_id, url = slot.get("voicenote_id"), slot.get("presigned_url")
-    if not isinstance(note_id, str) or not isinstance(url, str):
-        raise VocaFuseError("The server's answer to the upload names no note or no URL to send the audio to.")
-    yield from exchange(SignedPut(url, audio), policy)
-    wire = yield from fetch(get_call(collection, note_id), policy)
-    return VoiceNote(wire)
+def fetch_page(call: Call, key: str, model: type[ItemT], policy: RetryPolicy) -> Flow[Page[ItemT]]:
+    """One page of a collection."""
+    wire = yield from fetch(call, policy)
+    return Page(wire, key, model)
 
 
-def wait(
-    collection: str, note_id: str, timeout_s: float, policy: RetryPolicy, clock: Callable[[], float]
-) -> Flow[VoiceNote]:
-    """Polls until the note is transcribed.
-
-    Raises:
-        TranscriptionFailedError: The service gave up on it.
-        WaitTimeoutError: It takes longer than `timeout_s`.
-    """
-    deadline = clock() + timeout_s
-    call, pause_s, next_pause_s = get_call(collection, note_id), 0.0, FIRST_POLL_S
+def all_pages(call: Call, collection: str, key: str, model: type[ItemT], policy: RetryPolicy) -> Feed[ItemT]:
+    """The items of a page and of those that follow; each page is fetched when it is needed."""
+    page = yield from fetch_page(call, key, model, policy)
     while True:
-        answer = yield from exchange(call, policy, after_s=pause_s)
-        note = VoiceNote(read_json(answer))
-        if note.status == "transcribed":
-            return note
-        if note.status == "failed":
-            raise (yield from _failure_of(collection, note, policy))
-        remaining_s = deadline - clock()
-        if remaining_s <= 0:
-            raise WaitTimeoutError(
-                f"{note_id} is not transcribed after {timeout_s:g} s: still {note.status}."
-            )
-        pause_s = min(next_pause_s, remaining_s)
-        next_pause_s = min(next_pause_s * POLL_GROWTH, MAX_POLL_S)
+        for item in page:
+            yield Emit(item)
+        if page.next_page_uri is None:
+            return
+        page = yield from fetch_page(next_page_call(collection, page.next_page_uri), key, model, policy)
 
 
-def _failure_of(collection: str, note: VoiceNote, policy: RetryPolicy) -> Flow[TranscriptionFailedError]:
-    # A note of an older server says only that it failed; why is then in the answer to asking for its
-    # transcription. A note that was transcribed before still has that, so what the note says comes after.
-    try:
-        yield from exchange(get_call(collection, note.id, "transcription"), policy)
-    except NotFoundError as error:
-        if error.code == TRANSCRIPTION_FAILED:
-            return TranscriptionFailedError(
-                error.message, error.status_code, error.code, error.details, error.request_id
-            )
-    failure: Any = note.get("failure")
-    reason = f": {failure['message']}" if isinstance(failure, dict) and "message" in failure else "."
-    return TranscriptionFailedError(f"The transcription of {note.id} failed{reason}")
+def delete(collection: str, item_id: str, policy: RetryPolicy, undo_seconds: int | None = None) -> Flow[None]:
+    """Deletes one item."""
+    yield from exchange(delete_call(collection, item_id, undo_seconds), policy)
+
+
+def error_of(outcome: Answer | Failure) -> Exception:
+    """The exception for an outcome that is not a success."""
+    return error_for_failure(outcome) if isinstance(outcome, Failure) else error_for_answer(outcome)
 
 
 def _settle(outcome: Answer | Failure, done_status: int | None) -> Answer:
-    if isinstance(outcome, Failure):
-        raise error_for_failure(outcome)
-    if outcome.ok or outcome.status == done_status:
+    if isinstance(outcome, Answer) and (outcome.ok or outcome.status == done_status):
         return outcome
-    raise error_for_answer(outcome)
+    raise error_of(outcome)

@@ -1,87 +1,25 @@
-"""What the service returns, as objects that still answer like the JSON they came from."""
+"""Voice notes and what belongs to them, as the service returns them."""
 
 from __future__ import annotations
 
-import copy
 import json
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypeVar, cast
+from datetime import datetime
+from typing import Any, ClassVar, Literal
 
-ItemT = TypeVar("ItemT", bound="Item")
+from vocafuse._items import Converters, Item, WireValue, item_or_none, items_of, parse_time
+
 NoteStatus = Literal["created", "processing", "transcribed", "failed"]
-WebhookStatus = Literal["active", "disabled"]
-
-# The wire decides what a decoded JSON value is, so its type is open, as it is for `json.loads`.
-WireValue: TypeAlias = Any
-Converters: TypeAlias = Mapping[str, Callable[[WireValue], object]]
-
-
-class Item(Mapping[str, WireValue]):
-    """One object of the service.
-
-    `item["created_at"]` is the value as it came; `item.created_at` is the value as Python has it.
-    Fields this version does not know are kept and answer to both. `to_dict()` gives the plain JSON.
-    """
-
-    _convert: ClassVar[Converters] = {}
-    _shown: ClassVar[tuple[str, ...]] = ("id", "status")
-
-    def __init__(self, wire: Mapping[str, WireValue]) -> None:
-        self._wire = dict(wire)
-
-    def __getitem__(self, key: str) -> WireValue:
-        return self._wire[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._wire)
-
-    def __len__(self) -> int:
-        return len(self._wire)
-
-    def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={self._wire[name]!r}" for name in self._shown if name in self._wire)
-        return f"{type(self).__name__}({shown})"
-
-    def to_dict(self) -> dict[str, WireValue]:
-        """A copy of the JSON object as the service sent it."""
-        return copy.deepcopy(self._wire)
-
-    def _attribute(self, name: str) -> object:
-        # Without the check, a copy made before `__init__` ran would look itself up for ever.
-        if name.startswith("_"):
-            raise AttributeError(name)
-        if name not in self._wire and name not in type(self).__annotations__:
-            raise AttributeError(f"{type(self).__name__} has no field {name!r}")
-        value = self._wire.get(name)
-        convert = self._convert.get(name)
-        return value if convert is None else convert(value)
-
-    if not TYPE_CHECKING:
-        # Hidden from type checkers, which would otherwise accept every misspelt attribute.
-        def __getattr__(self, name: str) -> object:
-            return self._attribute(name)
-
-
-def parse_time(text: str | None) -> datetime | None:
-    """A time of the wire, which is UTC when it names no zone."""
-    if text is None:
-        return None
-    # Python 3.10 does not read the "Z".
-    moment = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
-    return moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment.astimezone(timezone.utc)
-
-
-def items_of(model: type[ItemT], values: WireValue) -> list[ItemT]:
-    """The objects in a decoded JSON list; anything else holds none."""
-    if not isinstance(values, list):
-        return []
-    entries = cast("list[object]", values)
-    return [model(cast("dict[str, Any]", entry)) for entry in entries if isinstance(entry, dict)]
 
 
 class Word(Item):
-    """One word with its place in the audio, in seconds."""
+    """One word of a transcription.
+
+    Attributes:
+        word: As it is written.
+        start_time: When it begins, in seconds from the start of the audio.
+        end_time: When it ends, in seconds.
+        confidence: How sure the engine is, 0 to 1; None where it does not say.
+    """
 
     _shown = ("word", "start_time", "end_time", "confidence")
 
@@ -92,7 +30,13 @@ class Word(Item):
 
 
 class Segment(Item):
-    """One stretch of speech with its place in the audio, in seconds."""
+    """One stretch of speech, such as a sentence.
+
+    Attributes:
+        start: When it begins, in seconds from the start of the audio.
+        end: When it ends, in seconds.
+        text: What is said.
+    """
 
     _shown = ("start", "end", "text")
 
@@ -116,34 +60,121 @@ def parse_segments(wire: WireValue) -> list[Segment]:
     return items_of(Segment, wire)
 
 
+class Failure(Item):
+    """Why a note has no transcription.
+
+    Attributes:
+        code: For programs, such as `AUDIO_TOO_LONG` or `UNSUPPORTED_AUDIO`.
+        message: One sentence for people.
+    """
+
+    _shown = ("code", "message")
+
+    code: str
+    message: str
+
+
+class MatchPart(Item):
+    """A piece of a text that was searched.
+
+    Attributes:
+        text: Plain text, no markup.
+        hit: Whether this is what was searched for.
+    """
+
+    _shown = ("text", "hit")
+
+    text: str
+    hit: bool
+
+
+class Match(Item):
+    """Where a note has what was searched for.
+
+    Attributes:
+        title: The title in parts; None if it has none of the words.
+        snippet: The transcription around the first hit, in parts; None if it has none.
+        start_time: When that hit was said, in seconds; None if that is not known.
+    """
+
+    _convert: ClassVar[Converters] = {
+        "title": lambda wire: wire if wire is None else items_of(MatchPart, wire),
+        "snippet": lambda wire: wire if wire is None else items_of(MatchPart, wire),
+    }
+    _shown = ("start_time",)
+
+    title: list[MatchPart] | None
+    snippet: list[MatchPart] | None
+    start_time: float | None
+
+
 class VoiceNote(Item):
-    """A recording with its metadata."""
+    """A recording with its metadata.
+
+    What is measured (duration, rates, codec) is None until the audio has been decoded.
+
+    Attributes:
+        id: Names the note in every call.
+        tenant_id: The account that it belongs to.
+        user_id: Your name for the end user that it belongs to, or None.
+        title: Up to 255 characters.
+        tags: Up to 50 texts to file it under.
+        custom_tags: Up to 10 texts of your own under keys of your own; they come back in webhooks.
+        original_filename: As it was uploaded.
+        status: `created` (no audio yet), `processing`, `transcribed` or `failed`.
+        failure: Why, when `status` is `failed`; else None.
+        match: Where it has what was searched for, in lists with `q`; else None.
+        duration_seconds: Length of the decoded audio.
+        file_size_bytes: Size of the file.
+        audio_format: Container, such as `webm`.
+        audio_codec: Such as `opus`.
+        sample_rate: In Hz.
+        channels: 1 or 2, as a rule.
+        bit_rate: In bits per second.
+        s3_key: Where the object store has the audio.
+        s3_bucket: In which bucket.
+        features: Always None at present.
+        client_ip: Who uploaded it.
+        user_agent: With which program.
+        upload_source: `recorder`, `sdk`, `api` or `url`.
+        created_at: When it was made, an aware `datetime`.
+        updated_at: When it changed last.
+        processed_at: When its transcription was ready, or None.
+        uri: Its path.
+        subresource_uris: Path of its transcription; None on notes in lists.
+    """
 
     _convert: ClassVar[Converters] = {
         "created_at": parse_time,
         "updated_at": parse_time,
         "processed_at": parse_time,
+        "failure": item_or_none(Failure),
+        "match": item_or_none(Match),
     }
 
     id: str
     tenant_id: str
     user_id: str | None
+    title: str | None
+    tags: list[str] | None
+    custom_tags: dict[str, str] | None
     original_filename: str | None
-    s3_key: str | None
-    s3_bucket: str | None
+    status: NoteStatus
+    failure: Failure | None
+    match: Match | None
     duration_seconds: float | None
     file_size_bytes: int | None
     audio_format: str | None
+    audio_codec: str | None
     sample_rate: int | None
     channels: int | None
     bit_rate: int | None
-    audio_codec: str | None
-    status: NoteStatus
+    s3_key: str | None
+    s3_bucket: str | None
     features: dict[str, Any] | None
     client_ip: str | None
     user_agent: str | None
     upload_source: str | None
-    custom_tags: dict[str, str] | None
     created_at: datetime
     updated_at: datetime
     processed_at: datetime | None
@@ -152,7 +183,25 @@ class VoiceNote(Item):
 
 
 class Transcription(Item):
-    """The text of a voice note."""
+    """The text of a voice note.
+
+    Attributes:
+        id: Its own id, another after each run.
+        voicenote_id: The note; None when it came by `client.recordings`.
+        recording_id: The note; None when it came by `client.voicenotes`.
+        tenant_id: The account.
+        text: What is said; empty if nobody speaks.
+        words: Each word with its time; the wire has them as a string of JSON, as does `["words"]`.
+        segments: The text in stretches with their times.
+        confidence: How sure the engine is, 0 to 1.
+        language: English name in lower case, such as `german`; None if nobody speaks.
+        provider: Which engine ran, such as `local`.
+        model: Which model, such as `whisper-base`.
+        processing_duration_ms: How long it took, in milliseconds.
+        created_at: When it was made, an aware `datetime`.
+        updated_at: When it changed last.
+        uri: Its path.
+    """
 
     _convert: ClassVar[Converters] = {
         "created_at": parse_time,
@@ -167,29 +216,38 @@ class Transcription(Item):
     recording_id: str | None
     tenant_id: str
     text: str
+    words: list[Word]
+    segments: list[Segment]
     confidence: float | None
     language: str | None
     provider: str | None
     model: str | None
     processing_duration_ms: int | None
-    words: list[Word]
-    segments: list[Segment]
     created_at: datetime
     updated_at: datetime
     uri: str
 
 
-class Webhook(Item):
-    """A subscription to events. `secret` is there only in the answer to its creation."""
+class Event(Item):
+    """Something that happened to a voice note.
 
-    _convert: ClassVar[Converters] = {"created_at": parse_time, "updated_at": parse_time}
-    _shown = ("id", "url", "events", "status")
+    Attributes:
+        id: Its place in the stream, for `last_event_id`; None on a `ready` that stands for none.
+        type: `ready`, or `voicenote.` and `created`, `processing`, `transcribed`, `failed`, `updated`,
+            `deleted` or `restored`. Others may come one day: ignore what you do not know.
+        voicenote_id: The note; None on `ready`.
+        created_at: When it happened, an aware `datetime`; None on `ready`.
+        voicenote: The note as it is now, which may be later than the event; None if it is gone. On
+            `ready` it is there when one note alone is followed.
+        resumed: On `ready`: True if all that was missed follows, False if it is no longer known.
+    """
 
-    id: str
-    url: str
-    events: list[str]
-    secret: str | None
-    status: WebhookStatus
-    created_at: datetime
-    updated_at: datetime
-    uri: str
+    _convert: ClassVar[Converters] = {"created_at": parse_time, "voicenote": item_or_none(VoiceNote)}
+    _shown = ("id", "type", "voicenote_id")
+
+    id: str | None
+    type: str
+    voicenote_id: str | None
+    created_at: datetime | None
+    voicenote: VoiceNote | None
+    resumed: bool | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, Generic, overload
 
-from vocafuse._models import ItemT, WireValue, items_of
+from vocafuse._items import ItemT, WireValue, items_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -1,3 +1,4 @@
+# Made of _async_tokens.py by `make sdk`: change that one.
 """Access tokens for front ends."""
 
 from __future__ import annotations
@@ -5,11 +6,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from vocafuse import _flows
 from vocafuse._calls import token_call
+from vocafuse._clock import Clock
 from vocafuse._config import resolve_config
-from vocafuse._flows import fetch
 from vocafuse._retries import RetryPolicy
-from vocafuse._sync import Clock, SyncHttp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 
 
 class AccessToken:
-    """Makes tokens with which one end user's front end may upload and read its own notes."""
+    """Makes tokens with which one end user's front end may upload and read its own notes.
+
+    Attributes:
+        identity: Your name for the end user.
+    """
 
     def __init__(
         self,
@@ -39,6 +44,10 @@ class AccessToken:
             base_url: As for `Client`.
             timeout: As for `Client`.
             transport: As for `Client`.
+
+        Raises:
+            CredentialsError: The key pair is none.
+            ValidationError: The base URL is not one.
         """
         self.identity = identity
         self._config = resolve_config(api_key, api_secret, base_url, os.environ)
@@ -61,8 +70,10 @@ class AccessToken:
         Raises:
             VocaFuseError: The service refuses, or cannot be reached.
         """
+        from vocafuse._sending import Http
+
         policy = RetryPolicy()
-        http = SyncHttp(
+        http = Http(
             self._config,
             policy,
             timeout_s=self._timeout_s,
@@ -71,6 +82,6 @@ class AccessToken:
             clock=Clock(),
         )
         try:
-            return http.run(fetch(token_call(self.identity, expires_in, scopes), policy))
+            return http.run(_flows.fetch(token_call(self.identity, expires_in, scopes), policy))
         finally:
             http.close()

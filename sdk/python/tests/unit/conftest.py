@@ -14,9 +14,11 @@ import httpx2
 import pytest
 
 from vocafuse import Client
-from vocafuse._sync import Clock
+from vocafuse._clock import Clock
 
 KEY, SECRET = "sk_test_abcdefghijklmnopqrstuv", "secret-that-nobody-may-see"
+# The canned answers are those of a server that has no events: whoever waits asks for the note.
+EVENTS_PATH = "/v1/events"
 Handler = Callable[[httpx2.Request], httpx2.Response]
 
 
@@ -50,6 +52,9 @@ class Reply:
     status: int
     body: bytes
     cut_after: int | None
+
+
+NO_EVENTS = Reply(404, b"{}", None)
 
 
 @dataclass
@@ -100,7 +105,11 @@ def make_client(fake_time: FakeTime) -> Generator[Callable[..., Client], None, N
 
 def _in_turn(responses: Sequence[httpx2.Response]) -> Handler:
     remaining = iter(responses)
-    return lambda request: next(remaining)
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(404) if request.url.path == EVENTS_PATH else next(remaining)
+
+    return answer
 
 
 @pytest.fixture
@@ -122,11 +131,12 @@ def _handler_class(state: Server) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def handle_any(self) -> None:
-            reply = state.replies.pop(0)
+            reply = state.replies.pop(0) if self.path.split("?")[0] != EVENTS_PATH else NO_EVENTS
             length = int(self.headers.get("Content-Length", "0"))
             body = self.rfile.read(length if reply.cut_after is None else reply.cut_after)
             headers = {name.lower(): value for name, value in self.headers.items()}
-            state.received.append(Received(self.command, self.path, headers, body, self.client_address))
+            if reply is not NO_EVENTS:
+                state.received.append(Received(self.command, self.path, headers, body, self.client_address))
             if reply.cut_after is not None:
                 self.close_connection = True
                 return
@@ -139,7 +149,7 @@ def _handler_class(state: Server) -> type[BaseHTTPRequestHandler]:
         def log_message(self, format: str, *args: Any) -> None:
             """Says nothing: the base class writes to stderr."""
 
-    for method in ("GET", "PUT", "POST", "DELETE"):
+    for method in ("GET", "PUT", "POST", "PATCH", "DELETE"):
         setattr(Scripted, f"do_{method}", Scripted.handle_any)
     return Scripted
 

@@ -11,40 +11,11 @@ from typing import Any
 import httpx2
 import pytest
 
-import vocafuse
 from vocafuse import AccessToken, AuthenticationError, Client, RateLimitError, RequestValidator, VocaFuseError
 
 Answers = Callable[[httpx2.Request], httpx2.Response]
 MakeClient = Callable[..., Client]
 Json = dict[str, Any]
-
-
-def test_public_names() -> None:
-    assert vocafuse.__all__ == [
-        "APIConnectionError",
-        "APITimeoutError",
-        "AccessToken",
-        "AuthenticationError",
-        "AuthorizationError",
-        "Client",
-        "ConflictError",
-        "CredentialsError",
-        "NotFoundError",
-        "Page",
-        "RateLimitError",
-        "RequestValidator",
-        "Segment",
-        "ServerError",
-        "Transcription",
-        "TranscriptionFailedError",
-        "ValidationError",
-        "VocaFuseError",
-        "VoiceNote",
-        "WaitTimeoutError",
-        "Webhook",
-        "Word",
-        "__version__",
-    ]
 
 
 def test_quick_start(

@@ -1,0 +1,96 @@
+"""What all resources of the async client share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Generic
+
+from vocafuse import _flows
+from vocafuse._calls import FilterValue, get_call, list_call
+from vocafuse._items import ItemT
+from vocafuse._pages import Page
+
+if TYPE_CHECKING:
+    from vocafuse._async_sending import AsyncHttp
+    from vocafuse._calls import Call
+
+
+class AsyncResource(Generic[ItemT]):
+    """One item, named by its id. Nothing is sent before a method is called.
+
+    Attributes:
+        id: The id that was given; whether there is such an item is not known.
+    """
+
+    def __init__(self, collection: AsyncCollection[ItemT], item_id: str) -> None:
+        self.id = item_id
+        self._collection = collection
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.id!r})"
+
+    async def get(self) -> ItemT:
+        """The item as it is now.
+
+        Raises:
+            NotFoundError: There is none with this id.
+        """
+        return await self._collection.get(self.id)
+
+    async def delete(self) -> None:
+        """Deletes the item for good.
+
+        Raises:
+            NotFoundError: There is none with this id.
+        """
+        await self._collection.delete(self.id)
+
+
+class AsyncReadable(Generic[ItemT]):
+    """A collection that can be listed and read.
+
+    Args:
+        path: Where it is below the base URL.
+        key: What a page calls its items.
+    """
+
+    def __init__(self, http: AsyncHttp, path: str, key: str, model: type[ItemT]) -> None:
+        self._http = http
+        self._path = path
+        self._key = key
+        self._model = model
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._path!r})"
+
+    async def get(self, item_id: str, /) -> ItemT:
+        """One item by its id.
+
+        Raises:
+            NotFoundError: There is none with this id.
+        """
+        return await self._fetch(get_call(self._path, item_id))
+
+    async def _fetch(self, call: Call) -> ItemT:
+        return await self._http.run(_flows.fetch_item(call, self._model, self._http.policy))
+
+    async def _list(self, **filters: FilterValue) -> Page[ItemT]:
+        call = list_call(self._path, filters)
+        return await self._http.run(_flows.fetch_page(call, self._key, self._model, self._http.policy))
+
+    def _list_all(self, **filters: FilterValue) -> AsyncIterator[ItemT]:
+        call = list_call(self._path, filters)
+        feed = _flows.all_pages(call, self._path, self._key, self._model, self._http.policy)
+        return self._http.iterate(feed)
+
+
+class AsyncCollection(AsyncReadable[ItemT]):
+    """A collection whose items can be deleted."""
+
+    async def delete(self, item_id: str, /) -> None:
+        """Deletes one item for good.
+
+        Raises:
+            NotFoundError: There is none with this id.
+        """
+        await self._http.run(_flows.delete(self._path, item_id, self._http.policy))
