@@ -5,19 +5,19 @@ import secrets
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Annotated
 
 import typer
-from rich.console import Console
 
 from vocafuse_server.backup.archive import Manifest, verify
 from vocafuse_server.backup.restoring import check_empty, check_schema, restore
 from vocafuse_server.backup.saving import save
+from vocafuse_server.command_line import AsJson, command_settings, print_json, tell
 from vocafuse_server.core.data_dir import prepare_data_dir
 from vocafuse_server.core.errors import StartupError
-from vocafuse_server.core.logging import configure_logging
-from vocafuse_server.core.settings import Settings, load_settings
+from vocafuse_server.core.settings import Settings
 from vocafuse_server.local_database import database_of, postgres_of, sole_owner
 
 _STREAM = "-"
@@ -26,8 +26,11 @@ _TOLD_MISSING = 10
 
 def backup_command(
     file: Annotated[str, typer.Argument(help="Where to write it; - for standard output.")],
+    as_json: AsJson = False,
 ) -> None:
     """Write the database, the audio and the keys into one file, also while the server runs."""
+    if as_json and file == _STREAM:
+        raise typer.BadParameter("can't go where the backup goes: name a file", param_hint="--json")
     settings = _embedded_settings()
     postgres = postgres_of(settings)
     if not (postgres.folder / "PG_VERSION").exists():
@@ -36,16 +39,20 @@ def backup_command(
         )
     with database_of(settings) as database_url, _output(file) as output:
         saved = save(settings.data_dir, database_url, output, pg_dump=postgres.program("pg_dump"))
+    if as_json:
+        print_json({**_fields(saved.manifest), "missing": list(saved.missing)})
+        return
     for key in saved.missing[:_TOLD_MISSING]:
-        _tell(f"Not there, although a note should have it: {key}")
+        tell(f"Not there, although a note should have it: {key}")
     if saved.missing:
-        _tell(f"The audio of {len(saved.missing)} notes was not there; all else is in the backup.")
+        tell(f"The audio of {len(saved.missing)} notes was not there; all else is in the backup.")
     target = "standard output" if file == _STREAM else file
-    _tell(f"Backup of {_of(saved.manifest)} written to {target}. It holds keys and secrets: keep it safe.")
+    tell(f"Backup of {_of(saved.manifest)} written to {target}. It holds keys and secrets: keep it safe.")
 
 
 def restore_command(
     file: Annotated[str, typer.Argument(help="What `backup` wrote; - for standard input.")],
+    as_json: AsJson = False,
 ) -> None:
     """Fill an empty data directory from a backup; damaged ones and those of later releases are refused."""
     settings = _embedded_settings()
@@ -61,12 +68,14 @@ def restore_command(
                 manifest = restore(settings.data_dir, source)
             except OSError as error:
                 raise StartupError(f"The backup can't be restored ({error.strerror}).") from error
-    _tell(f"{_of(manifest)} of {manifest.made_at} restored into {settings.data_dir}.")
+    if as_json:
+        print_json(_fields(manifest))
+        return
+    tell(f"{_of(manifest)} of {manifest.made_at} restored into {settings.data_dir}.")
 
 
 def _embedded_settings() -> Settings:
-    settings = load_settings()
-    configure_logging(settings)
+    settings = command_settings()
     for name, value, way_out in (
         ("VOCAFUSE_DATABASE_URL", settings.database_url, "use pg_dump and pg_restore"),
         ("VOCAFUSE_STORAGE_URL", settings.storage_url, "use your store's own versions or copies"),
@@ -122,5 +131,5 @@ def _of(manifest: Manifest) -> str:
     return f"{manifest.audio_files} notes' audio ({manifest.audio_bytes / 1e6:.1f} MB) and the database"
 
 
-def _tell(line: str) -> None:
-    Console(stderr=True, soft_wrap=True, highlight=False).print(line, markup=False)
+def _fields(manifest: Manifest) -> dict[str, object]:
+    return asdict(manifest)

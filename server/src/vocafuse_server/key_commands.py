@@ -1,20 +1,21 @@
 """`vocafuse-server keys`: which keys sign and seal, and replacing them."""
 
 import asyncio
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from vocafuse_server.command_line import AsJson, command_settings, examples, print_json, print_rows
 from vocafuse_server.core.data_dir import prepare_data_dir
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.errors import StartupError
-from vocafuse_server.core.keys import KeyFile, encryption_key_file, signing_key_file
-from vocafuse_server.core.logging import configure_logging
+from vocafuse_server.core.keys import DatedKey, KeyFile, encryption_key_file, signing_key_file
 from vocafuse_server.core.secret_box import SecretBox
-from vocafuse_server.core.settings import Settings, load_settings
-from vocafuse_server.local_database import database_of
-from vocafuse_server.schema import migrate
+from vocafuse_server.core.settings import Settings
+from vocafuse_server.local_database import migrated_database
 from vocafuse_server.webhooks.sealing import seal_all_anew
 
 keys = typer.Typer(
@@ -27,23 +28,57 @@ class Purpose(StrEnum):
     ENCRYPTION = "encryption"
 
 
-@keys.command("list")
-def list_command() -> None:
-    """The keys by their ids, newest first, and until when replaced ones are good."""
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is told of a key: where it is set, or how it stands in its file."""
+
+    purpose: Purpose
+    variable: str | None = None
+    dated: DatedKey | None = None
+    good_until: datetime | None = None
+
+
+@keys.command("list", epilog=examples("vocafuse-server keys list", "vocafuse-server keys list --json"))
+def list_command(as_json: AsJson = False) -> None:
+    """List the keys by their ids, newest first, and until when replaced ones are good."""
     settings = _settings()
-    for purpose in Purpose:
-        if _is_given(settings, purpose):
-            typer.echo(f"{purpose}  set by {_variable(purpose)}")
-            continue
-        file = _file(settings, purpose)
-        for one in file.dated_keys():
-            until = file.good_until(one)
-            made = "before keys had dates" if one.made_at is None else f"{one.made_at:%Y-%m-%d %H:%M} UTC"
-            state = "in use" if until is None else f"good until {until:%Y-%m-%d %H:%M} UTC"
-            typer.echo(f"{purpose}  {one.key.id}  made {made}  {state}")
+    known = [one for purpose in Purpose for one in _known(settings, purpose)]
+    if as_json:
+        print_json([_fields(one) for one in known])
+    else:
+        print_rows(("PURPOSE", "ID", "MADE (UTC)", "STATE"), [_row(one) for one in known])
 
 
-@keys.command("rotate")
+def _known(settings: Settings, purpose: Purpose) -> list[_Known]:
+    if _is_given(settings, purpose):
+        return [_Known(purpose, variable=_variable(purpose))]
+    file = _file(settings, purpose)
+    return [_Known(purpose, dated=one, good_until=file.good_until(one)) for one in file.dated_keys()]
+
+
+def _row(one: _Known) -> tuple[object, ...]:
+    if one.dated is None:
+        return one.purpose, "", "", f"set by {one.variable}"
+    state = "in use" if one.good_until is None else f"good until {one.good_until:%Y-%m-%d %H:%M}"
+    made_at = one.dated.made_at
+    return one.purpose, one.dated.key.id, f"{made_at:%Y-%m-%d %H:%M}" if made_at else "", state
+
+
+def _fields(one: _Known) -> dict[str, str | None]:
+    made_at = one.dated and one.dated.made_at
+    return {
+        "purpose": one.purpose.value,
+        "id": one.dated and one.dated.key.id,
+        "made_at": made_at and made_at.isoformat(),
+        "good_until": one.good_until and one.good_until.isoformat(),
+        "set_by": one.variable,
+    }
+
+
+@keys.command(
+    "rotate",
+    epilog=examples("vocafuse-server keys rotate", "vocafuse-server keys rotate encryption --json"),
+)
 def rotate_command(
     purpose: Annotated[Purpose, typer.Argument(help="Which key to replace.")] = Purpose.SIGNING,
     forget_old: Annotated[
@@ -53,6 +88,7 @@ def rotate_command(
             help="Drop the old keys at once, because somebody has them: all tokens and upload URLs end.",
         ),
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Replace a key, while the server runs or while it doesn't. What the old one has signed stays good."""
     settings = _settings()
@@ -61,14 +97,19 @@ def rotate_command(
             f"The key is set by {_variable(purpose)}: replace it there (docs/authentication.md)."
         )
     file = _file(settings, purpose)
+    sealed: int | None = None
     if purpose is Purpose.SIGNING:
         made = file.rotate(forget_old=forget_old)
     else:
         made = file.rotate()
         sealed = _seal_anew(settings, file)
-        typer.echo(f"The secrets of {sealed} webhook(s) are sealed with it.")
         if forget_old:
             file.forget_old()
+    if as_json:
+        print_json({"purpose": purpose.value, "id": made.id, "webhooks_sealed": sealed})
+        return
+    if sealed is not None:
+        typer.echo(f"The secrets of {sealed} webhook(s) are sealed with it.")
     typer.echo(f"The {purpose} key is {made.id} now.")
 
 
@@ -80,8 +121,7 @@ def _seal_anew(settings: Settings, file: KeyFile) -> int:
         finally:
             await database.close()
 
-    with database_of(settings) as database_url:
-        migrate(database_url)
+    with migrated_database(settings) as database_url:
         return asyncio.run(seal(database_url))
 
 
@@ -99,7 +139,6 @@ def _variable(purpose: Purpose) -> str:
 
 
 def _settings() -> Settings:
-    settings = load_settings()
-    configure_logging(settings)
+    settings = command_settings()
     prepare_data_dir(settings.data_dir)
     return settings

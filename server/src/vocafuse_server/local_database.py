@@ -9,6 +9,7 @@ from vocafuse_server.core.data_dir import POSTGRES_FOLDER, prepare_data_dir
 from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
 from vocafuse_server.core.errors import StartupError
 from vocafuse_server.core.settings import Settings
+from vocafuse_server.schema import migrate
 
 LOCK_FILE = "supervisor.lock"
 
@@ -45,6 +46,18 @@ def database_of(settings: Settings) -> Generator[str]:
     prepare_data_dir(settings.data_dir)
     with sole_owner(settings.data_dir), running_postgres(settings) as postgres:
         yield postgres.url()
+
+
+@contextmanager
+def migrated_database(settings: Settings) -> Generator[str]:
+    """As `database_of`, with the schema of this release.
+
+    Raises:
+        StartupError: It can't be reached or migrated.
+    """
+    with database_of(settings) as database_url:
+        migrate(database_url)
+        yield database_url
 
 
 @contextmanager

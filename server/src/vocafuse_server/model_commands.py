@@ -1,6 +1,5 @@
 """`vocafuse-server model`: which models there are, and getting one before it is needed."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -8,9 +7,15 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
+from vocafuse_server.command_line import (
+    AsJson,
+    command_settings,
+    examples,
+    print_json,
+    print_rows,
+    tell,
+)
 from vocafuse_server.core.data_dir import prepare_data_dir
-from vocafuse_server.core.logging import configure_logging
-from vocafuse_server.core.settings import Settings, load_settings
 from vocafuse_server.transcription.catalogue import PackagedModel, source_of
 from vocafuse_server.transcription.weights import (
     Entry,
@@ -22,8 +27,6 @@ from vocafuse_server.transcription.weights import (
 )
 
 models = typer.Typer(help="Speech models on this machine.", no_args_is_help=True, rich_markup_mode=None)
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
 _STATES = {
     State.READY: "ready",
     State.INSTALLED: "installed, put together at first use",
@@ -31,37 +34,37 @@ _STATES = {
 }
 
 
-@models.command("list")
+@models.command("list", epilog=examples("vocafuse-server model list", "vocafuse-server model list --json"))
 def list_command(as_json: AsJson = False) -> None:
     """The models that are known by a name, and those that are here. Others are fetched by name."""
-    settings = _settings()
+    settings = command_settings()
     entries = list_models(settings.data_dir)
     if as_json:
-        typer.echo(json.dumps([_fields(entry, selected=settings.model) for entry in entries]))
+        print_json([_fields(entry, selected=settings.model) for entry in entries])
         return
-    rows = [("NAME", "SIZE", "STATE", "FROM"), *(_row(entry) for entry in entries)]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    for row in rows:
-        typer.echo(
-            "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]])
-        )
-    typer.echo(f"\nVOCAFUSE_MODEL is {settings.model}.")
+    print_rows(("NAME", "SIZE", "STATE", "FROM"), [_row(entry) for entry in entries])
+    tell(f"VOCAFUSE_MODEL is {settings.model}.")
 
 
-@models.command("fetch")
+@models.command(
+    "fetch",
+    epilog=examples(
+        "vocafuse-server model fetch small", "vocafuse-server model fetch openai/whisper-tiny --json"
+    ),
+)
 def fetch_command(
     name: Annotated[str, typer.Argument(help="A known name, or that of a model on the hub.")],
     as_json: AsJson = False,
 ) -> None:
     """Put a model into the data directory, and prove that it is the published one."""
-    settings = _settings()
+    settings = command_settings()
     prepare_data_dir(settings.data_dir)
     files = fetch(name, settings.data_dir)
     source = source_of(name)
     marker = None if isinstance(source, Path) else find_marker(files.path, source)
     if as_json:
         known = {"size_bytes": marker.size, "sha256": marker.sha256} if marker else {}
-        typer.echo(json.dumps({"name": files.name, "path": str(files.path), **known}))
+        print_json({"name": files.name, "path": str(files.path), **known})
     elif marker:
         typer.echo(f"Model {files.name} is in {files.path} (sha256 {marker.sha256}).")
     else:
@@ -79,12 +82,6 @@ def fetch(model: str, data_dir: Path) -> ModelFiles:
             data_dir=data_dir,
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
-
-
-def _settings() -> Settings:
-    settings = load_settings()
-    configure_logging(settings)
-    return settings
 
 
 def _row(entry: Entry) -> tuple[str, str, str, str]:

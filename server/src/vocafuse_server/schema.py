@@ -51,6 +51,14 @@ def migrate(database_url: str, *, patience_s: float = _PATIENCE_S) -> None:
         engine.dispose()
 
 
+def head_revision() -> str:
+    """The schema that this release works on."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    if head is None:
+        raise StartupError("This installation lacks its migrations: install the server anew.")
+    return head
+
+
 def is_known_revision(revision: str) -> bool:
     """Whether this release has the migration that leads to this schema."""
     return any(

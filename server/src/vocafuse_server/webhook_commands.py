@@ -1,22 +1,19 @@
 """`vocafuse-server webhooks`: sending again what receivers missed."""
 
 import asyncio
-import json
 from datetime import datetime, timezone
 from typing import Annotated
 from uuid import UUID
 
 import typer
 
+from vocafuse_server.command_line import AsJson, command_settings, examples, print_json
 from vocafuse_server.core.clock import utc_now
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.errors import ApiError, StartupError
 from vocafuse_server.core.ids import DeliveryId, WebhookId
-from vocafuse_server.core.logging import configure_logging
 from vocafuse_server.core.queue import JobQueue
-from vocafuse_server.core.settings import load_settings
-from vocafuse_server.local_database import database_of
-from vocafuse_server.schema import migrate
+from vocafuse_server.local_database import migrated_database
 from vocafuse_server.webhooks.errors import WebhookNotFound
 from vocafuse_server.webhooks.models import Webhook
 from vocafuse_server.webhooks.outbox import redeliver, require_active
@@ -30,28 +27,31 @@ def root() -> None:
     """What is sent to the accounts' webhooks."""
 
 
-@webhooks.command("replay")
+@webhooks.command(
+    "replay",
+    epilog=examples(
+        "vocafuse-server webhooks replay 0199… --since 2026-05-01T12:00:00",
+        "vocafuse-server webhooks replay 0199… --delivery 0199…",
+    ),
+)
 def replay(
     webhook: Annotated[UUID, typer.Argument(help="The webhook's id.")],
     since: Annotated[
         datetime | None, typer.Option(help="Send again all that was given up from then (UTC) on.")
     ] = None,
     delivery: Annotated[UUID | None, typer.Option(help="Send this one again, whatever came of it.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Send deliveries again, with the same ids and bodies; a worker makes them."""
     if (since is None) == (delivery is None):
         raise typer.BadParameter("one of the two is needed", param_hint="--since or --delivery")
-    settings = load_settings()
-    configure_logging(settings)
-    with database_of(settings) as database_url:
-        migrate(database_url)
+    with migrated_database(command_settings()) as database_url:
         try:
             count = asyncio.run(_replay(database_url, WebhookId(webhook), delivery, since))
         except ApiError as error:
             raise StartupError(error.message) from error
     if as_json:
-        typer.echo(json.dumps({"webhook_id": str(webhook), "deliveries_count": count}))
+        print_json({"webhook_id": str(webhook), "deliveries_count": count})
     else:
         typer.echo(f"{count} {'delivery is' if count == 1 else 'deliveries are'} on the way again.")
 

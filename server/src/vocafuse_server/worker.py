@@ -145,18 +145,13 @@ async def _contexts(settings: Settings, database_url: str, role: Role) -> AsyncG
         stack.push_async_callback(database.close)
         decoder = DecoderPool(
             processes=settings.decoder_processes,
-            limits=DecoderLimits(
-                max_duration_s=settings.max_note_seconds,
-                wall_s=_DECODE_S,
-                cpu_s=_DECODE_S,
-                memory_bytes=memory_for(settings.max_upload_bytes),
-            ),
+            limits=decoder_limits(settings),
         )
         stack.push_async_callback(decoder.close)
         engine: Engine = _NoEngine()
         if Queue.TRANSCRIPTION in role.queues:
             await decoder.start()
-            engine = await _open_engine(settings, metrics, stack)
+            engine = await open_engine(settings, metrics, stack)
         box = SecretBox(encryption_keys(settings))
         if sealed := await seal_all_anew(database, box):
             log.info("webhook secrets sealed", webhooks=sealed)
@@ -213,13 +208,23 @@ def job_contexts(
     )
 
 
+def decoder_limits(settings: Settings) -> DecoderLimits:
+    """What decoding one upload may cost."""
+    return DecoderLimits(
+        max_duration_s=settings.max_note_seconds,
+        wall_s=_DECODE_S,
+        cpu_s=_DECODE_S,
+        memory_bytes=memory_for(settings.max_upload_bytes),
+    )
+
+
 def _longest_upload(settings: Settings) -> timedelta:
     """When an upload is abandoned: not while its URL is still good."""
     hours = timedelta(hours=settings.abandoned_upload_hours)
     return max(hours, timedelta(seconds=settings.upload_url_seconds))
 
 
-async def _open_engine(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Engine:
+async def open_engine(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Engine:
     """The engine that the settings name, ready to work; `stack` closes it."""
     if settings.engine == "openai":
         remote = RemoteEngine(

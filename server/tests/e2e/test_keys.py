@@ -37,7 +37,7 @@ def test_a_new_signing_key_logs_nobody_out(server: Server) -> None:
         assert call(server, bearer, "GET", "/v1/voicenotes").status_code == 200
     clip = (AUDIO / "harvard-birch-canoe.wav").read_bytes()
     assert httpx2.put(upload["presigned_url"], content=clip).status_code == 200
-    listed = [line.split("  ") for line in server.run("keys", "list").stdout.splitlines()]
+    listed = [line.split("\t") for line in server.run("keys", "list").stdout.splitlines()]
     assert [line[:2] for line in listed[:2]] == [["signing", key_id(after)], ["signing", key_id(before)]]
     assert (listed[0][-1], listed[1][-1][:10]) == ("in use", "good until")
     assert server.credentials["api_secret"] not in said

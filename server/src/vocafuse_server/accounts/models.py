@@ -16,6 +16,11 @@ class Plan(StrEnum):
     ENTERPRISE = "enterprise"
 
 
+class TenantStatus(StrEnum):
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+
+
 class KeyStatus(StrEnum):
     ACTIVE = "active"
     REVOKED = "revoked"

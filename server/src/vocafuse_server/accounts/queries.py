@@ -45,6 +45,12 @@ async def default_tenant_exists(session: AsyncSession) -> bool:
     return bool(await session.scalar(select(exists().where(Tenant.is_default))))
 
 
+async def list_tenants(session: AsyncSession) -> Sequence[Tenant]:
+    """All tenants, the oldest first."""
+    found = await session.scalars(select(Tenant).order_by(Tenant.id))
+    return found.all()
+
+
 async def find_tenant(session: AsyncSession, tenant_id: TenantId) -> Tenant | None:
     return await session.get(Tenant, tenant_id)
 

@@ -16,7 +16,7 @@ from vocafuse_server.accounts.errors import (
     InvalidToken,
 )
 from vocafuse_server.accounts.issuers import ExternalIssuers
-from vocafuse_server.accounts.models import ApiKey, KeyStatus, Plan, Tenant
+from vocafuse_server.accounts.models import ApiKey, KeyStatus, Plan, Tenant, TenantStatus
 from vocafuse_server.accounts.scopes import KEY_SCOPES, Scope, TokenScope, in_order
 from vocafuse_server.accounts.secrets import KeyPair, new_key_pair, secret_digest, secret_matches
 from vocafuse_server.accounts.tokens import TokenClaims, TokenSigner
@@ -60,6 +60,41 @@ async def create_tenant(
     await session.flush()
     await _add_key(session, tenant.id, key_pair, name="First key", scopes=KEY_SCOPES, now=now)
     return NewTenant(tenant.id, key_pair)
+
+
+@dataclass(frozen=True, slots=True)
+class TenantChanges:
+    """What an operator changes of a tenant; None leaves as it is."""
+
+    name: str | None = None
+    plan: Plan | None = None
+    status: TenantStatus | None = None
+
+
+async def change_tenant(
+    session: AsyncSession, tenant_id: TenantId, changes: TenantChanges, *, now: datetime
+) -> Tenant | None:
+    """Change what only an operator can change of a tenant; None if there is no such tenant."""
+    tenant = await queries.lock_tenant(session, tenant_id)
+    if tenant is None:
+        return None
+    tenant.name = changes.name or tenant.name
+    tenant.plan = changes.plan or tenant.plan
+    tenant.status = changes.status or tenant.status
+    tenant.updated_at = now
+    await session.flush()
+    return tenant
+
+
+async def add_key_pair(
+    session: AsyncSession, tenant_id: TenantId, *, name: str, now: datetime
+) -> KeyPair | None:
+    """Another key pair that holds every scope, by the operator; None if there is no such tenant."""
+    if await queries.lock_tenant(session, tenant_id) is None:
+        return None
+    pair = new_key_pair()
+    await _add_key(session, tenant_id, pair, name=name, scopes=KEY_SCOPES, now=now)
+    return pair
 
 
 @dataclass(frozen=True, slots=True)

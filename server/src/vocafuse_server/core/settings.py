@@ -29,6 +29,10 @@ MIB = 1024 * 1024
 WEBHOOK_RETRY_DELAYS_S = (5.0, 30.0, 120.0, 600.0, 1800.0, 7200.0, 21600.0, 43200.0)
 
 
+# What the client library reads, often on the same machine.
+CLIENT_VARIABLES = frozenset({"VOCAFUSE_API_KEY", "VOCAFUSE_API_SECRET", "VOCAFUSE_BASE_URL"})
+
+
 def default_data_dir() -> Path:
     """The data directory when none is named: a system one for root, else one in the user's home."""
     if os.geteuid() == 0:
@@ -330,6 +334,13 @@ class Settings(BaseSettings):
             return f"{self.public_url.rstrip('/')}/v1"
         host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/v1"
+
+
+def unknown_variables() -> list[str]:
+    """Variables that look like settings and are none, such as misspelt ones."""
+    known = {f"VOCAFUSE_{name.upper()}" for name in Settings.model_fields} | CLIENT_VARIABLES
+    given = {name.upper() for name in os.environ if name.upper().startswith("VOCAFUSE_")}
+    return sorted(name for name in given - known if not name.startswith("VOCAFUSE_TEST_"))
 
 
 def load_settings() -> Settings:

@@ -104,7 +104,7 @@ def list_models(data_dir: Path, known: Mapping[str, Source] = KNOWN) -> list[Ent
     """The known models, and those from the hub that are here."""
     here = {path.parent.name.replace("--", "/") for path in (data_dir / "models").glob(f"[!.]*/{_MARKER}")}
     others = {name: hub_model(name) for name in sorted(here - set(known))}
-    return [_entry(name, source, data_dir) for name, source in {**known, **others}.items()]
+    return [find_entry(name, source, data_dir) for name, source in {**known, **others}.items()]
 
 
 def find_marker(folder: Path, source: Source) -> Marker | None:
@@ -117,7 +117,13 @@ def find_marker(folder: Path, source: Source) -> Marker | None:
     return marker if marker.sha256 == (source.sha256 or marker.sha256) and marker.size == size else None
 
 
-def _entry(name: str, source: Source, data_dir: Path) -> Entry:
+def weights_digest(folder: Path) -> str:
+    """The SHA-256 of the weights in a model's folder as they are now, in hexadecimal."""
+    return _digest(folder / WEIGHTS)
+
+
+def find_entry(name: str, source: Source, data_dir: Path) -> Entry:
+    """A model, and how far it is from being used."""
     folder = _folder_of(name, data_dir)
     marker = find_marker(folder, source)
     state = State.ABSENT
@@ -197,14 +203,18 @@ def _build(model: str, offer: Offer, target: Path, progress: Progress) -> None:
 
 
 def _verify(model: str, weights: Path, offer: Offer) -> Marker:
-    with weights.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = _digest(weights)
     if digest != offer.sha256:
         raise WeightsError(
             f"The weights of {model!r} are not the published ones (sha256 {digest},"
             f" expected {offer.sha256}): {offer.otherwise}."
         )
     return Marker(sha256=digest, size=weights.stat().st_size)
+
+
+def _digest(weights: Path) -> str:
+    with weights.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_free_space(folder: Path, needed: int) -> None:
