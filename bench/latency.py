@@ -25,7 +25,7 @@ from bench.server import listening, running_server
 from bench.usage import Meter
 from vocafuse_server.audio.decoder import DecoderPool
 from vocafuse_server.audio.limits import DecoderLimits
-from vocafuse_server.cli import SAMPLE
+from vocafuse_server.samples import VOICE_NOTE
 from vocafuse_server.transcription.adaptive import AdaptiveWhisper
 from vocafuse_server.transcription.engine import TranscribeOptions
 from vocafuse_server.transcription.hardware import choose_hardware
@@ -82,7 +82,7 @@ def webhooks(data_dir: Path, runs: int) -> tuple[list[float], list[Logged]]:
     with listening() as (url, arrivals), running_server(data_dir) as server:
         server.client.webhooks.create(url=url, events=["voicenote.transcribed"])
         for _ in range(runs + WARM_UPS):
-            note = server.client.voicenotes.upload(SAMPLE, on_progress=(sent := _LastByte()))
+            note = server.client.voicenotes.upload(VOICE_NOTE, on_progress=(sent := _LastByte()))
             totals_s.append(arrivals.wait(note.id) - sent.at_s)
             progress(f"latency: {1000 * totals_s[-1]:.0f} ms")
         lines = server.log_file.read_text().splitlines()
@@ -103,7 +103,7 @@ class _LastByte:
 async def engine_alone(runs: int) -> float:
     """Median seconds of the engine on the sample, with nothing around it."""
     decoder = DecoderPool(processes=1, limits=DecoderLimits())
-    audio = await decoder.decode(SAMPLE.read_bytes())
+    audio = await decoder.decode(VOICE_NOTE.read_bytes())
     await decoder.close()
     engine = await asyncio.to_thread(AdaptiveWhisper.load, base_model(), choose_hardware())
     await engine.warm()

@@ -1,5 +1,6 @@
 """`vocafuse-server keys`, beside a server that runs."""
 
+import json
 from pathlib import Path
 
 import httpx2
@@ -37,9 +38,10 @@ def test_a_new_signing_key_logs_nobody_out(server: Server) -> None:
         assert call(server, bearer, "GET", "/v1/voicenotes").status_code == 200
     clip = (AUDIO / "harvard-birch-canoe.wav").read_bytes()
     assert httpx2.put(upload["presigned_url"], content=clip).status_code == 200
-    listed = [line.split("\t") for line in server.run("keys", "list").stdout.splitlines()]
-    assert [line[:2] for line in listed[:2]] == [["signing", key_id(after)], ["signing", key_id(before)]]
-    assert (listed[0][-1], listed[1][-1][:10]) == ("in use", "good until")
+    newest, replaced, *_ = json.loads(server.run("keys", "list", "--json").stdout)
+    assert (newest["purpose"], newest["id"], newest["good_until"]) == ("signing", key_id(after), None)
+    assert (replaced["id"], replaced["set_by"]) == (key_id(before), None)
+    assert replaced["good_until"] > replaced["made_at"]
     assert server.credentials["api_secret"] not in said
 
 
@@ -62,7 +64,7 @@ def test_a_key_that_somebody_has_is_dropped_at_once(tmp_path: Path) -> None:
     for options, keys in (((), 2), (("--forget-old",), 1)):
         stopped.run("keys", "rotate", *options)
         listed = stopped.run("keys", "list").stdout.splitlines()
-        assert sum(line.startswith("signing") for line in listed) == keys
+        assert sum(line.startswith("signing\t") for line in listed) == keys
 
 
 def test_a_key_that_is_set_is_replaced_where_it_is_set(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ from vocafuse_server.core.errors import ServiceUnavailable, StartupError
 from vocafuse_server.core.ids import new_uuid
 from vocafuse_server.core.queue import JobQueue, Queue, Task, worker_app
 from vocafuse_server.core.settings import Settings, load_settings
+from vocafuse_server.doctor.database import check_database
+from vocafuse_server.doctor.findings import Status
 from vocafuse_server.local_database import database_of
 from vocafuse_server.notes.filters import Owner
 from vocafuse_server.schema import MIGRATION_LOCK, alembic_config, migrate
@@ -119,6 +121,16 @@ async def _use_api(settings: Settings, clock: SettableClock) -> None:
             *(api.http.get("/v1/voicenotes?limit=2", headers=headers) for _ in range(20))
         )
         assert {one.json()["total"] for one in listed} == {5}
+
+
+def test_the_doctor_tells_a_pooler_from_a_database(stock_url: str, pooler_url: str, tmp_path: Path) -> None:
+    def told(**urls: str) -> set[str]:
+        settings = Settings.model_validate({"data_dir": tmp_path, **urls})
+        return {finding.message for finding in check_database(settings) if finding.status is not Status.OK}
+
+    assert told(database_url=pooler_url) == {"VOCAFUSE_DATABASE_URL leads to a pooler."}
+    assert told(database_url=pooler_url, database_direct_url=stock_url) == set()
+    assert told(database_url=stock_url) == set()
 
 
 async def test_a_pooler_is_left_no_statements_and_no_settings(stock_url: str, pooler_url: str) -> None:

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ PROGRAM = "vocafuse-server"
 def commands() -> Iterator[tuple[str, ...]]:
     """The words of every command that does something."""
     for name, command in typer.main.get_group(app).commands.items():
-        inner = command.commands if isinstance(command, TyperGroup) else {}
+        inner: Mapping[str, object] = command.commands if isinstance(command, TyperGroup) else {}
         yield from ((name, one) for one in inner) if inner else [(name,)]
 
 

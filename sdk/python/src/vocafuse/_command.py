@@ -15,6 +15,6 @@ def main() -> None:
         sys.stderr.write('The command line needs two more packages: pip install "vocafuse[cli]"\n')
         sys.exit(1)
     # Only now, as importing the commands imports those packages.
-    from vocafuse._commands import app
+    from vocafuse._cli.app import run
 
-    app(prog_name="vocafuse")
+    run()

@@ -5,25 +5,31 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
+import shlex
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from subprocess import PIPE
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import typer.main
+from typer.core import TyperGroup
 from typer.testing import CliRunner, Result
 
 from vocafuse import __version__
-from vocafuse._commands import app
+from vocafuse._cli.app import Shell, app
 
 if TYPE_CHECKING:
     from conftest import Server
 
 Run = Callable[..., Result]
 NoteJson = Callable[..., dict[str, Any]]
+DOCUMENT = Path(__file__).parents[4] / "docs" / "command-line.md"
 COMMAND = [sys.executable, "-c", "from vocafuse._command import main; main()"]
 
 
@@ -45,9 +51,7 @@ def audio_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def uploading(server: Server, note_json: NoteJson) -> None:
     """The server is ready for one upload."""
-    slot = {"voicenote_id": "rec_123", "presigned_url": f"{server.url}/objects/rec_123?signature=x"}
-    server.reply(slot, status=201)
-    server.reply()
+    server.reply(note_json(status="processing"), status=201)
     server.reply(note_json(status="processing"))
 
 
@@ -56,9 +60,54 @@ def test_upload_prints_the_id(run: Run, server: Server, audio_file: Path) -> Non
     options = ("--tag", "job=7", "--tag", "empty=", "--language", "en", "--user-id", "u")
     result = run("upload", str(audio_file), *options)
     assert (result.exit_code, result.stdout, result.stderr) == (0, "rec_123\n", "")
-    sent = json.loads(server.received[0].body)
-    assert sent["custom_tags"] == {"job": "7", "empty": ""}
-    assert (sent["language"], sent["user_id"]) == ("en", "u")
+    sent = fields_of(server.received[0].body)
+    assert json.loads(sent["custom_tags"]) == {"job": "7", "empty": ""}
+    assert (sent["language"], sent["user_id"], sent["file"]) == ("en", "u", "RIFF")
+
+
+def test_the_same_file_is_uploaded_under_the_same_key(
+    run: Run, server: Server, audio_file: Path, note_json: NoteJson
+) -> None:
+    keys: list[str | None] = []
+    for options in ([], [], ["--tag", "a=b"], ["--again"]):
+        server.reply(note_json(), status=201)
+        server.reply(note_json())
+        assert run("upload", str(audio_file), *options).stdout == "rec_123\n"
+        keys.append(server.received[-1 if options == ["--again"] else -2].headers.get("idempotency-key"))
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3
+    assert str(keys[0]).startswith("vocafuse-upload-")
+    assert not str(keys[3]).startswith("vocafuse-upload-")
+
+
+def test_a_file_whose_note_was_deleted_is_uploaded_anew(
+    run: Run, server: Server, audio_file: Path, note_json: NoteJson
+) -> None:
+    server.reply(note_json(id="old"), status=201)
+    server.reply({}, status=404)
+    server.reply(note_json(id="new"), status=201)
+    assert run("upload", str(audio_file)).stdout == "new\n"
+
+
+def test_a_folder_is_uploaded_and_one_failure_stops_nothing(
+    run: Run, server: Server, tmp_path: Path, note_json: NoteJson, error_json: Callable[..., Any]
+) -> None:
+    for name in ("a.wav", "deep/B.MP3", "deep/notes.txt", ".hidden/c.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"RIFF")
+    server.reply(error_json(2005, "ValidationError", "This is no audio."), status=400)
+    server.reply(note_json(), status=201)
+    server.reply(note_json())
+    result = run("upload", str(tmp_path), "--jobs", "1")
+    assert (result.exit_code, result.stdout) == (1, f"rec_123\t{tmp_path / 'deep/B.MP3'}\n")
+    assert result.stderr == f"vocafuse: {tmp_path / 'a.wav'}: This is no audio.\n"
+
+
+def test_a_folder_without_audio(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    result = run("upload", str(folder))
+    assert (result.exit_code, result.stderr) == (1, "vocafuse: There is no audio in there.\n")
 
 
 @pytest.mark.usefixtures("uploading")
@@ -140,9 +189,103 @@ def test_no_credentials_are_one_sentence(data_dir: Path) -> None:
     assert result.stderr.startswith("vocafuse: No API credentials: ")
 
 
-@pytest.mark.parametrize("arguments", [["upload"], ["nonsense"], ["upload", "x.wav", "--tag", "novalue"]])
-def test_usage_errors(run: Run, arguments: list[str]) -> None:
-    assert run(*arguments).exit_code == 2
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "upload",
+        "nonsense",
+        "upload x.wav --tag novalue",
+        "upload x.wav --output folder",
+        "upload x.wav --jobs 0",
+        "list --all --page 1",
+        "edit ID",
+        "delete",
+        "delete ID --undo-seconds 0",
+        "transcript ID --format pdf",
+        "webhooks",
+        "webhooks update ID",
+        "webhooks replay ID",
+        "listen --event nonsense",
+        "listen --forward-to localhost:3000",
+        "completion powershell",
+    ],
+)
+def test_usage_errors(run: Run, arguments: str) -> None:
+    assert run(*arguments.split()).exit_code == 2
+
+
+def test_search_shows_where_the_words_are(run: Run, server: Server, note_json: NoteJson) -> None:
+    snippet = [
+        {"text": "the ", "hit": False},
+        {"text": "block", "hit": True},
+        {"text": " books", "hit": False},
+    ]
+    match = {"title": None, "snippet": snippet, "start_time": 1.5}
+    server.reply({"voicenotes": [note_json(title="Print", match=match)], "next_page_uri": None, "total": 1})
+    assert run("search", "block", "books").stdout == "rec_123\t1.5\tPrint\tthe block books\n"
+    assert server.received[0].path == "/v1/voicenotes?q=block+books&sort=relevance"
+
+
+def test_delete_can_be_undone_unless_it_is_for_good(run: Run, server: Server) -> None:
+    server.reply(status=204)
+    assert run("delete", "rec_1").stdout == "rec_1\n"
+    server.reply(status=204)
+    assert json.loads(run("delete", "rec_1", "--for-good", "--json").stdout)["undo_seconds"] is None
+    assert [one.path for one in server.received] == [
+        "/v1/voicenotes/rec_1?undo_seconds=600",
+        "/v1/voicenotes/rec_1",
+    ]
+
+
+def commands() -> list[tuple[str, ...]]:
+    """The words of every command that does something."""
+    found: list[tuple[str, ...]] = []
+    for name, command in typer.main.get_group(app).commands.items():
+        inner: Mapping[str, object] = command.commands if isinstance(command, TyperGroup) else {}
+        found += [(name, one) for one in inner] if inner else [(name,)]
+    return found
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_every_command_has_a_summary_and_an_example(words: tuple[str, ...]) -> None:
+    told = CliRunner().invoke(app, [*words, "--help"]).stdout
+    assert told.split("\n\n")[1].strip().endswith(".")
+    options, _, shown = told.partition("Examples:\n")
+    lines = [line.strip() for line in shown.strip().splitlines()]
+    assert lines
+    assert all(f"vocafuse {' '.join(words)}" in line for line in lines)
+    assert all(option in options for option in re.findall(r" (--(?!all)[a-z-]+)", " ".join(lines)))
+
+
+def test_the_document_lists_every_command() -> None:
+    listed = re.findall(r"^\| `vocafuse ([a-z -]+?)(?: [A-Z\[].*?)?` \|", DOCUMENT.read_text(), re.MULTILINE)
+    assert {tuple(words.split()) for words in listed} == set(commands())
+
+
+@pytest.mark.parametrize("shell", list(Shell))
+def test_completion_is_printed_for_each_shell(shell: Shell) -> None:
+    told = CliRunner().invoke(app, ["completion", shell.value]).stdout
+    assert f"_VOCAFUSE_COMPLETE=complete_{shell.value}" in told
+
+
+def test_shells_are_answered(tmp_path: Path) -> None:
+    """As the printed scripts ask; bash itself, which is there to be asked, all the way."""
+    program = tmp_path / "vocafuse"
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(COMMAND)} "$@"\n')
+    program.chmod(0o755)
+    ask = {"bash": {"COMP_WORDS": "vocafuse web", "COMP_CWORD": "1"}}
+    ask["zsh"] = {"_TYPER_COMPLETE_ARGS": "vocafuse webhooks rot"}
+    ask["fish"] = {**ask["zsh"], "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    for shell, expected in (("zsh", '"rotate-secret"'), ("fish", "rotate-secret\t")):
+        environment = {**os.environ, **ask[shell], "_VOCAFUSE_COMPLETE": f"complete_{shell}"}
+        done = subprocess.run([program], env=environment, capture_output=True, text=True, check=True)
+        assert expected in done.stdout
+    script = (
+        'source <("$0" completion bash); COMP_WORDS=(vocafuse web); COMP_CWORD=1;'
+        ' _vocafuse_completion "$0"; printf "%s" "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(["bash", "-c", script, program], capture_output=True, text=True, check=True)
+    assert done.stdout == "webhooks"
 
 
 def test_base_url_option(run: Run, server: Server) -> None:
@@ -193,6 +336,28 @@ def test_interrupting_is_quiet(run: Run, tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         output = process.communicate(timeout=30)
     assert (process.returncode, output) == (130, (b"", b""))
+
+
+def test_interrupting_many_uploads_waits_for_no_answer(run: Run, tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.wav").write_bytes(b"RIFF")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        (tmp_path / "data" / "credentials.json").write_text(
+            json.dumps({"api_key": "sk_test_x", "api_secret": "hidden", "base_url": url})
+        )
+        with subprocess.Popen([*COMMAND, "upload", str(tmp_path)], stdout=PIPE, stderr=PIPE) as process:
+            connection, _ = silent.accept()
+            process.send_signal(signal.SIGINT)
+            output = process.communicate(timeout=20)
+            connection.close()
+    assert (process.returncode, output) == (130, (b"", b""))
+
+
+def fields_of(form: bytes) -> dict[str, str]:
+    """The fields of a form, its file under its field's name."""
+    parts = re.findall(r'name="(\w+)"[^\n]*\r\n(?:Content-Type:.*\r\n)?\r\n(.*)\r\n', form.decode())
+    return dict(parts)
 
 
 def on_a_terminal(

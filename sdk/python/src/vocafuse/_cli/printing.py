@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 import unicodedata
-from collections.abc import Callable, Generator, Iterable
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.console import Console, OverflowMethod
 from rich.table import Table
 from rich.text import Text
-
-if TYPE_CHECKING:
-    from vocafuse._models import Transcription, VoiceNote
-    from vocafuse._pages import Page
-
-LIST_FIELDS = ("id", "status", "duration_seconds", "created_at", "original_filename")
-LIST_TITLES = ("ID", "STATUS", "SECONDS", "CREATED (UTC)", "FILE")
-
-# What a person wants to see of a note; `--json` and a pipe get all of it.
-SHOWN_FIELDS = frozenset(
-    {"id", "status", "duration_seconds", "language", "created_at", "original_filename", "user_id"}
-    | {"audio_format", "custom_tags", "failure"}
-)
 
 
 def print_text(text: str) -> None:
@@ -34,7 +19,7 @@ def print_text(text: str) -> None:
     sys.stdout.write("\n".join(map(one_line, text.splitlines())) + "\n")
 
 
-def print_json(value: dict[str, Any]) -> None:
+def print_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=sys.stdout.encoding.lower() != "utf-8") + "\n")
 
 
@@ -42,69 +27,75 @@ def print_error(message: str) -> None:
     sys.stderr.write(f"vocafuse: {one_line(message)}\n")
 
 
-def print_upload(note: VoiceNote, *, as_json: bool) -> None:
-    if as_json:
-        print_json(note.to_dict())
-    elif sys.stdout.isatty():
-        print_text(f"Uploaded as {note.id}. Its transcript:\n  {shlex.quote(sys.argv[0])} get {note.id}")
-    else:
-        print_text(note.id)
+def print_line(*cells: object) -> None:
+    """One line, at once, with tabs between."""
+    sys.stdout.write("\t".join(map(one_line, cells)) + "\n")
+    sys.stdout.flush()
 
 
-def print_notes(notes: Page[VoiceNote]) -> None:
-    rows = [[one_line(note.get(name)) for name in LIST_FIELDS] for note in notes]
-    if not sys.stdout.isatty():
-        _print_tab_separated(rows)
+def print_document(text: str) -> None:
+    """A text whose lines mean something, such as subtitles."""
+    print_text(text.rstrip("\n"))
+
+
+def write_bytes(content: bytes, output: Path | None) -> None:
+    """Into a file, or to standard output."""
+    if output is not None:
+        output.write_bytes(content)
         return
-    table = Table(*LIST_TITLES, box=None, padding=(0, 2, 0, 0))
-    for identifier, *row in rows:
-        # As Text, for rich would read markup in a file's name. An id cut short could not be copied.
-        table.add_row(
-            Text(identifier, no_wrap=True), *(Text(cell, overflow="ellipsis", no_wrap=True) for cell in row)
-        )
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+def is_terminal() -> bool:
+    """Whether a person reads what is printed."""
+    return sys.stdout.isatty()
+
+
+def hint(text: str) -> None:
+    """What a person may want to do next; programs are not told."""
+    if is_terminal():
+        Console(stderr=True, soft_wrap=True).print(Text(text, style="dim"))
+
+
+def print_rows(titles: Sequence[str], rows: Iterable[Sequence[object]], *, total: int | None = None) -> None:
+    """A row for each thing. For a person with titles, and with how many there are if these are not all.
+
+    Cells may be rich's own Text; of others nothing is taken for markup.
+    """
+    known = list(rows)
+    if not is_terminal():
+        for row in known:
+            print_line(*row)
+        return
+    table = Table(*titles, box=None, padding=(0, 2, 0, 0))
+    for first, *rest in known:
+        # An id cut short could not be copied.
+        table.add_row(_cell(first), *(_cell(cell, "ellipsis") for cell in rest))
     Console().print(table)
-    if len(notes) < notes.total:
-        Console().print(f"{len(notes)} of {notes.total}", style="dim")
+    if total is not None and len(known) < total:
+        Console().print(f"{len(known)} of {total}", style="dim")
 
 
-def print_note(note: VoiceNote, transcription: Transcription | None) -> None:
-    rows = [[name, one_line(value)] for name, value in note.items() if value is not None]
-    rows += [] if transcription is None else [["language", one_line(transcription.get("language"))]]
-    if not sys.stdout.isatty():
-        text = [] if transcription is None else [["transcription", one_line(transcription.text)]]
-        _print_tab_separated(rows + text)
+def print_fields(fields: Mapping[str, object], *, shown: Iterable[str] | None = None) -> None:
+    """One thing, a line for each field that has a value; a person sees those that are `shown`."""
+    rows = [(name, one_line(value)) for name, value in fields.items() if value is not None]
+    if not is_terminal():
+        for row in rows:
+            print_line(*row)
         return
     grid = Table.grid(padding=(0, 2))
     for name, value in rows:
-        if name in SHOWN_FIELDS:
+        if shown is None or name in shown:
             grid.add_row(Text(name, style="bold"), Text(value, overflow="fold"))
     Console().print(grid)
-    if transcription is not None:
-        print_transcript(transcription)
 
 
-def print_transcript(transcription: Transcription) -> None:
+def print_transcript(text: str) -> None:
     """The text; where a person looks, an empty one is explained."""
-    if not transcription.text and sys.stderr.isatty():
+    if not text and sys.stderr.isatty():
         sys.stderr.write("(nobody speaks)\n")
-    print_text(transcription.text)
-
-
-@contextmanager
-def upload_progress(name: str) -> Generator[Callable[[int, int], object] | None, None, None]:
-    """A progress bar, whose callback is None where nobody would see it."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task(one_line(name), total=None)
-        yield lambda sent, total: progress.update(bar, completed=sent, total=total)
+    print_text(text)
 
 
 def spinner(text: str) -> AbstractContextManager[object]:
@@ -118,9 +109,13 @@ def one_line(value: object) -> str:
     """A value in one line, without the control characters that could steer a terminal."""
     if value is None:
         return ""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, Text):
+        value = value.plain
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return "".join(" " if unicodedata.category(character) == "Cc" else character for character in text)
 
 
-def _print_tab_separated(rows: Iterable[Iterable[str]]) -> None:
-    sys.stdout.writelines("\t".join(row) + "\n" for row in rows)
+def _cell(value: object, overflow: OverflowMethod | None = None) -> Text:
+    text = value if isinstance(value, Text) else Text(one_line(value))
+    text.overflow, text.no_wrap = overflow, True
+    return text

@@ -1,0 +1,1 @@
+"""The command `vocafuse`: reads arguments, calls the library, prints."""
