@@ -1,3 +1,4 @@
+import { readEvents } from "../sdk/vocafuse/events.js";
 import { end, ROOT, token } from "./session.js";
 
 /** @import { Note } from "./api.js" */
@@ -23,9 +24,9 @@ export async function follow(onEvent, signal) {
       if (answer.status === 401) return end();
       if (answer.ok && answer.body) {
         waitMs = FIRST_WAIT_MS;
-        for await (const block of blocks(answer.body)) {
-          last = block.id ?? last;
-          if (block.data) onEvent(JSON.parse(block.data));
+        for await (const { id, data } of readEvents(answer.body)) {
+          last = id ?? last;
+          if (data) onEvent(JSON.parse(data));
         }
       }
     } catch {
@@ -34,25 +35,4 @@ export async function follow(onEvent, signal) {
     await new Promise((resolve) => setTimeout(resolve, waitMs));
     waitMs = Math.min(waitMs * 2, MAX_WAIT_MS);
   }
-}
-
-/** @param {ReadableStream<Uint8Array>} body @returns {AsyncGenerator<Record<string, string>>} */
-async function* blocks(body) {
-  const reader = body.pipeThrough(/** @type {any} */ (new TextDecoderStream())).getReader();
-  let text = "";
-  for (let part; !(part = await reader.read()).done;) {
-    const whole = (text + part.value).split("\n\n");
-    text = whole.pop() ?? "";
-    for (const block of whole) yield fields(block);
-  }
-}
-
-/** @param {string} block @returns {Record<string, string>} */
-export function fields(block) {
-  return Object.fromEntries(
-    block.split("\n").flatMap((line) => {
-      const colon = line.indexOf(": ");
-      return colon > 0 ? [[line.slice(0, colon), line.slice(colon + 2)]] : [];
-    }),
-  );
 }

@@ -2,46 +2,26 @@
  * Voice notes in the browser: record, upload, read the text.
  *
  * Needs a backend of yours that hands out tokens, and no key: `README.md` beside this file has both.
+ * What a page doesn't need at once (the microphone, uploads, what is kept, waiting) is loaded when it does.
  */
 import { Api, Tokens } from "./vocafuse/api.js";
-import { asVocaFuseError, VocaFuseError } from "./vocafuse/errors.js";
-import { discard, hold, keep, list, read } from "./vocafuse/kept.js";
-import { obstacle } from "./vocafuse/microphone.js";
+import { VocaFuseError } from "./vocafuse/errors.js";
 import { VoiceRecorder } from "./vocafuse/recorder.js";
-import { pause } from "./vocafuse/retries.js";
-import { newId, upload } from "./vocafuse/uploads.js";
+import { load } from "./vocafuse/retries.js";
+import { obstacle } from "./vocafuse/support.js";
 
 export { VocaFuseError, VoiceRecorder };
 
-/** @import { Recording } from "./vocafuse/kept.js" */
-/** @import { RecorderOptions } from "./vocafuse/recorder.js" */
-/** @import { UploadOptions, UploadResult } from "./vocafuse/uploads.js" */
-
-/**
- * @typedef {object} SDKConfig
- * @property {string} tokenEndpoint Your backend's URL that answers POST with a token.
- * @property {string} [apiBaseUrl] The API, e.g. `https://notes.example.com/v1`; the server this file came from.
- * @property {RequestInit} [tokenRequest] More for that POST, e.g. headers against forged requests.
- */
-
-/**
- * @typedef {object} Transcription
- * @property {string} text
- * @property {string | null} language
- * @property {number} confidence
- * @property {{word: string, start_time: number, end_time: number, confidence: number}[]} words
- * @property {{start: number, end: number, text: string}[]} segments
- */
-
-/** A recording that waits to be sent, and why. @typedef {Recording & {error: VocaFuseError}} Kept */
+/** @import { FileOptions, RecorderOptions, SDKConfig, UploadOptions, WaitOptions } from "./vocafuse/types.js" */
+/** @import { Waiting } from "./vocafuse/waiting.js" */
 
 export const VERSION = "0.1.0";
-const FIRST_LOOK_MS = 250;
-const MAX_LOOKS_MS = 5000;
 
 /** The API for one page and the user that its tokens speak for. */
 export class VocaFuseSDK {
   #api;
+  /** @type {Waiting | null} */
+  #waiting = null;
 
   /** @param {SDKConfig} config */
   constructor({ tokenEndpoint, apiBaseUrl, tokenRequest }) {
@@ -72,86 +52,42 @@ export class VocaFuseSDK {
     return { version: VERSION, voicenoteSupported, tokenEndpoint: this.tokenEndpoint, apiBaseUrl: base, identity: tokens.owner };
   }
 
-  /**
-   * Uploads a file, or audio from elsewhere.
-   *
-   * @param {File | Blob} audio
-   * @param {UploadOptions & {fileName?: string, customTags?: Record<string, string>, language?: string}} [options]
-   * @returns {Promise<UploadResult>}
-   */
-  async upload(audio, { fileName, customTags, language, ...options } = {}) {
-    const name = fileName ?? (audio instanceof File ? audio.name : "voicenote");
-    const named = { id: newId(), key: newId(), fileName: name, mimeType: audio.type, customTags, language };
-    return upload(this.#api, { ...named, owner: null, createdAt: Date.now(), duration: null }, audio, options);
+  /** Uploads a file, or audio from elsewhere. @param {File | Blob} audio @param {FileOptions} [options] */
+  async upload(audio, options) {
+    const { uploadFile } = await load(() => import("./vocafuse/uploads.js"));
+    return uploadFile(this.#api, audio, options);
   }
 
-  /**
-   * Waits for a note's text.
-   *
-   * @param {string} voicenoteId
-   * @param {{timeout?: number, signal?: AbortSignal}} [options] `timeout` in seconds; 120.
-   * @returns {Promise<Transcription>}
-   */
-  async wait(voicenoteId, { timeout = 120, signal } = {}) {
-    const path = `/voicenotes/${encodeURIComponent(voicenoteId)}`;
-    const deadline = Date.now() + timeout * 1000;
-    for (let lookMs = FIRST_LOOK_MS; ; lookMs = Math.min(lookMs * 1.5, MAX_LOOKS_MS)) {
-      const { status, failure } = await this.#api.call(path, { signal });
-      if (status === "failed") throw failureError(failure);
-      if (status === "transcribed") break;
-      if (Date.now() + lookMs > deadline) throw new VocaFuseError("transcription_timeout");
-      await pause(lookMs, signal);
-    }
-    const transcription = await this.#api.call(`${path}/transcription`, { signal });
-    return { ...transcription, words: JSON.parse(transcription.words) };
+  /** Waits for a note's text. @param {string} voicenoteId @param {WaitOptions} [options] */
+  async wait(voicenoteId, options) {
+    const { Waiting } = await load(() => import("./vocafuse/waiting.js"));
+    this.#waiting ??= new Waiting(this.#api);
+    return this.#waiting.textOf(voicenoteId, options);
   }
 
-  /** Recordings of this user that weren't sent, oldest first. @returns {Promise<Kept[]>} */
+  /** Recordings of this user that weren't sent, oldest first. */
   async listKept() {
-    if (!this.#api.tokens.owner) await this.#api.tokens.get().catch(() => {}); // then only those that are nobody's
-    const kept = await list(this.#api.tokens.owner);
-    return kept.map((one) => ({ ...one, error: new VocaFuseError(one.failure ?? "page_closed", { keptId: one.id }) }));
+    return (await resending()).listKept(this.#api);
   }
 
-  /** What was recorded, to listen to or to save. @param {string} id @returns {Promise<Blob>} */
+  /** What was recorded, to listen to or to save. @param {string} id */
   async readKept(id) {
-    return (await read(id)).audio;
+    return (await resending()).readKept(id);
   }
 
   /**
    * Sends a recording that was kept; it makes one note, also if an earlier try did without our knowing.
    *
-   * @param {string} id
-   * @param {UploadOptions} [options]
-   * @returns {Promise<UploadResult>}
+   * @param {string} id @param {UploadOptions} [options]
    */
-  async retryKept(id, options = {}) {
-    const release = await hold(id);
-    try {
-      const { recording, audio } = await read(id);
-      const result = await upload(this.#api, recording, audio, { ...options, remember: keep }).catch(async (error) => {
-        const { code } = asVocaFuseError(error, "network");
-        if (code !== "aborted") await keep({ ...recording, failure: code });
-        throw Object.assign(error, { keptId: id });
-      });
-      await discard(id);
-      return result;
-    } finally {
-      await release();
-    }
+  async retryKept(id, options) {
+    return (await resending()).retryKept(this.#api, id, options);
   }
 
   /** @param {string} id */
   async discardKept(id) {
-    const release = await hold(id);
-    await discard(id).finally(release);
+    return (await resending()).discardKept(id);
   }
 }
 
-/** @param {{code: string, message: string} | undefined} failure */
-function failureError(failure) {
-  const detail = failure?.message;
-  if (failure?.code === "AUDIO_TOO_LONG") return new VocaFuseError("recording_too_long", { detail });
-  if (failure?.code === "UNSUPPORTED_AUDIO") return new VocaFuseError("invalid_audio", { detail });
-  return new VocaFuseError("transcription_failed", { detail });
-}
+const resending = () => load(() => import("./vocafuse/resending.js"));

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { subjectOf } from "../vocafuse/api.js";
-import { microphoneError, refusal, VocaFuseError } from "../vocafuse/errors.js";
-import { bestType, levelOf } from "../vocafuse/microphone.js";
-import { backoff, pause, retrying } from "../vocafuse/retries.js";
+import { refusal, VocaFuseError } from "../vocafuse/errors.js";
+import { levelOf, microphoneError } from "../vocafuse/microphone.js";
+import { backoff, load, pause, retrying } from "../vocafuse/retries.js";
+import { bestType } from "../vocafuse/support.js";
 import { formatOf } from "../vocafuse/uploads.js";
 
 /** @param {object} claims */
@@ -98,4 +99,11 @@ test("a wait ends when it is aborted", async () => {
   control.abort();
   await assert.rejects(waiting, { code: "aborted" });
   await assert.rejects(pause(60_000, control.signal), { code: "aborted" });
+});
+
+test("a part of the library that can't be fetched is a lost connection", async () => {
+  let waits = 0;
+  const loading = load(() => import("./nothing.js"), async () => void (waits += 1));
+  await assert.rejects(loading, { name: "VocaFuseError", code: "network" });
+  assert.equal(waits, 3);
 });

@@ -1,6 +1,8 @@
 import { asVocaFuseError, refusal, VocaFuseError } from "./errors.js";
 import { isOffline, retrying } from "./retries.js";
 
+/** @import { Call } from "./types.js" */
+
 const ANSWER_WITHIN_MS = 30_000;
 const RENEW_BEFORE_S = 60;
 
@@ -98,10 +100,7 @@ export class Api {
     this.tokens = tokens;
   }
 
-  /**
-   * @param {string} path
-   * @param {{body?: object, key?: string, signal?: AbortSignal}} [options] With a body it is a POST.
-   */
+  /** @param {string} path @param {Call} [options] */
   async call(path, options = {}) {
     const token = await this.tokens.get();
     return this.#send(path, token, options).catch(async (error) => {
@@ -111,7 +110,7 @@ export class Api {
     });
   }
 
-  /** @param {string} path @param {string} token @param {{body?: object, key?: string, signal?: AbortSignal}} options */
+  /** @param {string} path @param {string} token @param {Call} options */
   #send(path, token, { body, key, signal }) {
     /** @type {Record<string, string>} */
     const headers = { Authorization: `Bearer ${token}` };

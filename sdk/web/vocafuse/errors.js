@@ -29,15 +29,7 @@ const TEMPORARY = new Set(["network", "server", "quota", "token_endpoint_down"])
 
 /** @typedef {keyof typeof SENTENCES} ErrorCode */
 
-/**
- * @typedef {object} Details
- * @property {number} [status] The HTTP status, where a server answered.
- * @property {string} [detail] What the server said, for developers.
- * @property {string} [requestId]
- * @property {number} [retryAfter] Seconds after which it may work.
- * @property {string} [keptId] The recording that is kept, for `sdk.retryKept`.
- * @property {unknown} [cause]
- */
+/** @import { Details } from "./types.js" */
 
 /** The one error of this library: `code` for programs, `message` for people. */
 export class VocaFuseError extends Error {
@@ -62,22 +54,6 @@ export class VocaFuseError extends Error {
 /** @param {unknown} error @param {ErrorCode} code What it is if it isn't ours. */
 export function asVocaFuseError(error, code) {
   return error instanceof VocaFuseError ? error : new VocaFuseError(code, { cause: error });
-}
-
-/** @type {Record<string, ErrorCode>} */
-const OF_MICROPHONE = {
-  NotAllowedError: "microphone_denied",
-  SecurityError: "microphone_denied",
-  NotFoundError: "microphone_missing",
-  OverconstrainedError: "microphone_missing",
-  NotReadableError: "microphone_busy",
-  AbortError: "microphone_busy",
-};
-
-/** @param {unknown} error Why there is no microphone, as `getUserMedia` tells it. */
-export function microphoneError(error) {
-  const name = error instanceof Error ? error.name : "";
-  return new VocaFuseError(OF_MICROPHONE[name] ?? "recording_failed", { cause: error });
 }
 
 /** @type {Record<number, ErrorCode>} */

@@ -1,23 +1,6 @@
 import { VocaFuseError } from "./errors.js";
 
-/**
- * A recording and how far its upload has got.
- *
- * @typedef {object} Recording
- * @property {string} id
- * @property {string} key Makes the server take it for one note.
- * @property {string | null} owner Whose it is; null if nobody was signed in.
- * @property {number} createdAt In milliseconds.
- * @property {string} fileName
- * @property {string} mimeType
- * @property {number | null} duration In seconds.
- * @property {Record<string, string>} [customTags]
- * @property {string} [language]
- * @property {import("./errors.js").ErrorCode} [failure] Why it wasn't sent.
- * @property {Ticket | null} [ticket] Where to send it, once that is known.
- */
-
-/** @typedef {{voicenote_id: string, presigned_url: string, audio_url: string, s3_key: string}} Ticket */
+/** @import { Recording } from "./types.js" */
 
 const NAME = "vocafuse";
 

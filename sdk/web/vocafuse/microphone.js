@@ -1,28 +1,27 @@
-import { microphoneError, VocaFuseError } from "./errors.js";
+import { VocaFuseError } from "./errors.js";
+import { bestType, obstacle } from "./support.js";
 
-// What browsers write, best first: Chromium and Firefox, older Firefox, older Safari.
-const TYPES = ["audio/webm;codecs=opus", "audio/ogg;codecs=opus", "audio/mp4;codecs=mp4a.40.2", "audio/mp4", "audio/webm"];
+/** @import { ErrorCode } from "./errors.js" */
+
 const BITS_PER_SECOND = 64_000;
 const CHUNK_MS = 1000; // This much is lost when the page dies.
 const QUIETEST_DB = -60;
 
-/** @param {(type: string) => boolean} [isSupported] */
-export function bestType(isSupported = (type) => MediaRecorder.isTypeSupported(type)) {
-  return TYPES.find((type) => isSupported(type));
-}
+/** @type {Record<string, ErrorCode>} */
+const OF_MICROPHONE = {
+  NotAllowedError: "microphone_denied",
+  SecurityError: "microphone_denied",
+  NotFoundError: "microphone_missing",
+  OverconstrainedError: "microphone_missing",
+  NotReadableError: "microphone_busy",
+  AbortError: "microphone_busy",
+};
 
 /** Loudness as a meter shows it, 0 to 1. @param {Float32Array} samples */
 export function levelOf(samples) {
   const power = samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length;
   const level = 1 - (10 * Math.log10(power)) / QUIETEST_DB;
   return Math.min(1, Math.max(0, level));
-}
-
-/** Why this page can't record, or null. @returns {VocaFuseError | null} */
-export function obstacle() {
-  if (globalThis.isSecureContext === false) return new VocaFuseError("insecure_context");
-  const canRecord = navigator.mediaDevices && "MediaRecorder" in globalThis && bestType();
-  return canRecord ? null : new VocaFuseError("unsupported_browser");
 }
 
 /** Asks the user. @param {string} [deviceId] */
@@ -39,6 +38,12 @@ export async function openMicrophone(deviceId) {
     switchOff(stream);
     throw microphoneError(error);
   }
+}
+
+/** @param {unknown} error Why there is no microphone, as `getUserMedia` tells it. */
+export function microphoneError(error) {
+  const name = error instanceof Error ? error.name : "";
+  return new VocaFuseError(OF_MICROPHONE[name] ?? "recording_failed", { cause: error });
 }
 
 /** @param {MediaStream} stream */

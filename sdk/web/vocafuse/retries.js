@@ -1,4 +1,4 @@
-import { VocaFuseError } from "./errors.js";
+import { asVocaFuseError, VocaFuseError } from "./errors.js";
 
 const TRIES = 4;
 const MAX_WAIT_MS = 10_000;
@@ -46,4 +46,15 @@ export async function retrying(attempt, signal, wait = pause) {
       await wait(waitMs, signal);
     }
   }
+}
+
+/**
+ * A part of this library, fetched when it is first needed.
+ *
+ * @template T
+ * @param {() => Promise<T>} part
+ */
+export function load(part, wait = pause) {
+  const attempt = () => part().catch((error) => Promise.reject(asVocaFuseError(error, "network")));
+  return retrying(attempt, undefined, wait);
 }

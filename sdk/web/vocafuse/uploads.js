@@ -2,30 +2,20 @@ import { refusal, VocaFuseError } from "./errors.js";
 import { retrying } from "./retries.js";
 
 /** @import { Api } from "./api.js" */
-/** @import { Recording, Ticket } from "./kept.js" */
+/** @import { FileOptions, Recording, Ticket, UploadOptions, UploadResult } from "./types.js" */
 
 const SILENT_MS = 30_000;
-
-/**
- * @typedef {object} UploadResult
- * @property {string} voicenote_id
- * @property {string} recording_id The same, as older clients call it.
- * @property {string} url Where the audio can be had, with a token.
- * @property {string} s3_key
- * @property {number} file_size
- * @property {number | null} duration_seconds
- * @property {string} audio_format
- */
-
-/**
- * @typedef {object} UploadOptions
- * @property {(percent: number) => void} [onUploadProgress]
- * @property {AbortSignal} [signal]
- */
 
 /** A name that nothing else has; `crypto.randomUUID` exists on secure pages only. */
 export function newId() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** @param {Api} api @param {File | Blob} audio @param {FileOptions} [options] @returns {Promise<UploadResult>} */
+export async function uploadFile(api, audio, { fileName, customTags, language, ...options } = {}) {
+  const name = fileName ?? (audio instanceof File ? audio.name : "voicenote");
+  const named = { id: newId(), key: newId(), fileName: name, mimeType: audio.type, customTags, language };
+  return upload(api, { ...named, owner: null, createdAt: Date.now(), duration: null }, audio, options);
 }
 
 /**

@@ -2,11 +2,12 @@
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Playwright, Request, expect
+from playwright.sync_api import Page, Playwright, Request, Route, expect
 from support.browser import SPOKEN, OpenPage, launch
 from support.clips import AUDIO, english_clips, word_error_rate
 from support.example_backend import ExampleBackend
@@ -315,7 +316,7 @@ def test_each_refusal_of_the_server_is_told(run: Run) -> None:
 def test_no_cookie_and_no_key_leave_the_page(server: Server, page: Page, run: Run) -> None:
     seen: list[Request] = []
     page.context.add_cookies([{"name": "session", "value": "s", "domain": "127.0.0.1", "path": "/"}])
-    page.on("requestfinished", lambda request: seen.append(request))
+    page.on("request", lambda request: seen.append(request))
     run(
         """
         const audio = await (await fetch(given)).blob();
@@ -329,6 +330,24 @@ def test_no_cookie_and_no_key_leave_the_page(server: Server, page: Page, run: Ru
         headers = request.all_headers()
         assert "cookie" not in headers, request.url
         assert not [name for name in headers if name.startswith("x-vocafuse")], request.url
+    # Who waits is told: one stream, and at most the looks before and as it begins.
+    paths = [request.url.removeprefix(server.origin) for request in sent if request.method == "GET"]
+    assert paths.count("/v1/events") == 1
+    assert sum(bool(re.fullmatch("/v1/voicenotes/[^/]+", path)) for path in paths) <= 2
+
+
+def test_a_part_of_the_sdk_that_does_not_come_at_once(page: Page, run: Run) -> None:
+    failures = iter([True])
+
+    def fail_once(route: Route) -> None:
+        if next(failures, False):
+            route.abort("connectionreset")
+        else:
+            route.continue_()
+
+    page.route("**/sdk/vocafuse/waiting.js", fail_once)
+    assert run("return codeOf(sdk.wait('unknown'))") == "refused"
+    assert list(failures) == []
 
 
 def test_a_page_without_https_is_told_so(example: ExampleBackend, playwright: Playwright) -> None:
