@@ -67,6 +67,31 @@ async def test_words_are_found_in_the_language_of_each_note(api: Api, account: A
     assert await ids(api, account, "voice note") == []
 
 
+async def test_a_word_can_be_found_by_its_beginning(api: Api, account: Account) -> None:
+    english, german, both, other = await add(
+        api,
+        account,
+        {"text": "Hello, we are running late.", "language": "en"},
+        {"text": "Die Häuser an der Straße.", "language": "de"},
+        {"text": "A carpet in the car, as the theatre has it.", "language": "en"},
+        {"text": "Mwaka hellos.", "title": "Runway", "language": "sw"},
+    )
+    assert await ids(api, account, "hel") == []
+    assert await ids(api, account, "hel*") == await ids(api, account, "HELLO*") == [other, english]
+    assert await ids(api, account, "running*") == [english]
+    assert await ids(api, account, "runs*") == [english]
+    assert await ids(api, account, "run*") == [other, english]
+    assert await ids(api, account, "Häu*") == await ids(api, account, "Häuser*") == [german]
+    assert await ids(api, account, "Stra*") == await ids(api, account, "Straß*") == [german]
+    assert await ids(api, account, "the*") == [both]
+    assert await ids(api, account, '"running lat*"') == [english]
+    assert await ids(api, account, '"late run*"') == []
+    assert await ids(api, account, "hel* -run*") == []
+    assert await ids(api, account, "stra* or carp*") == [both, german]
+    [found] = await search(api, account, "carp*")
+    assert shown(found["match"]["snippet"]) == "A [carpet] in the car, as the theatre has it."
+
+
 async def test_what_was_found_is_shown_as_text_with_its_time(api: Api, account: Account) -> None:
     long = "Well then. " * 40 + "<script>alert('Budgets & plans')</script> of all budgets."
     [note_id] = await add(api, account, {"text": long, "title": "<b>Budget</b> 划船", "language": "en"})
@@ -175,6 +200,10 @@ async def test_others_notes_are_not_found(api: Api, account: Account, other_acco
         "or or",
         "<->",
         "a:*b",
+        "abc* def*",
+        '"abc*',
+        "-abc*",
+        "²³¹*",
         "''::text",
         "x" * 255,
         "划" * 255,

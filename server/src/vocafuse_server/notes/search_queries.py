@@ -16,7 +16,7 @@ from vocafuse_server.notes.search_text import (
     Match,
     find_hits,
     parts_of,
-    query_text,
+    read_query,
     snippet_of,
     time_of,
 )
@@ -42,11 +42,16 @@ class Search:
 
 async def understand(session: AsyncSession, tenant_id: TenantId, words: str) -> Search | None:
     """What to search for; None if these words can't be in any note."""
-    rows = await session.execute(_UNDERSTAND, {"tenant": tenant_id, "words": query_text(words)})
+    asked = read_query(words)
+    beginnings = list(asked.beginnings.values())
+    given = {"tenant": tenant_id, "words": asked.text, "beginnings": beginnings}
     queries, scoped = dict[str, str](), list[str]()
-    for config, query, with_tenant in rows:
+    for config, query, alternatives in await session.execute(_UNDERSTAND, given):
+        for name, alternative in zip(asked.beginnings, alternatives, strict=True):
+            if alternative:
+                query = query.replace(f"'{name}'", f"( {alternative} )")
         queries[config] = query
-        scoped.append(f"({with_tenant})")
+        scoped.append(f"'{tenant_id}:{config}' & ( {query} )")
     return Search(words, queries, " | ".join(scoped)) if queries else None
 
 
@@ -104,7 +109,9 @@ def _match(row: Any, words: str) -> Match:
     )
 
 
-# Each language that the tenant's notes are in is looked up in the index, and none of the notes.
+# Each language that the tenant's notes are in is looked up in the index, and none of the notes. The beginning
+# of a word stands for that word with its inflections, for any that is written so, and for any whose stem is:
+# a stem can have other letters, as "haus" of "Häuser", but a shorter one would find other words as well.
 _UNDERSTAND = text(
     """
     WITH RECURSIVE used (config) AS (
@@ -116,8 +123,19 @@ _UNDERSTAND = text(
       )
       FROM used WHERE used.config IS NOT NULL
     )
-    SELECT config, query::text,
-      (quote_literal(CAST(:tenant AS text) || ':' || config)::tsquery && query)::text
+    SELECT config, query::text, ARRAY(
+      SELECT (
+        websearch_to_tsquery(config::regconfig, beginning)
+        || to_tsquery('simple', beginning || ':*')
+        || CASE WHEN length(lexeme) >= length(beginning)
+             THEN (quote_literal(lexeme) || ':*')::tsquery ELSE '' END
+      )::text
+      FROM unnest(CAST(:beginnings AS text[])) WITH ORDINALITY AS given (beginning, place),
+        LATERAL (
+          SELECT (tsvector_to_array(to_tsvector(config::regconfig, beginning)))[1] AS lexeme
+        ) AS stemmed
+      ORDER BY place
+    ) AS alternatives
     FROM used CROSS JOIN LATERAL websearch_to_tsquery(config::regconfig, :words) AS query
     WHERE config IS NOT NULL AND numnode(query) > 0
     """

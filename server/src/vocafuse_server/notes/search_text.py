@@ -12,6 +12,10 @@ _UNSPACED = (
 )
 _UNSPACED_RUN = re.compile(f"[{_UNSPACED}]+")
 _LONE_RUN = re.compile(f"(?P<minus>(?<!\\S)-)?(?P<run>[{_UNSPACED}]+)")
+_BEGINNING = re.compile(r"(?P<minus>(?<!\S)-)?(?P<start>[^\W_]+)\*(?!\w)")
+_SHORTEST_BEGINNING = 3
+# A number is a word in every language, and nobody says this one.
+_STAND_IN = 407_218_553_900_617_342_815_000
 HIT_START, HIT_END = "\x02", "\x03"
 _UNFOLDED = {"\x1c": "<", "\x1d": ">", "\x1e": "&"}
 _SEPARATOR = "\x1f"
@@ -44,13 +48,36 @@ class Match:
     start_s: float | None
 
 
-def query_text(words: str) -> str:
-    """The words for Postgres' `websearch_to_tsquery`; letters of scripts without spaces become phrases."""
-    parts = re.sub("[<>&]", " ", words).split('"')
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Words as `websearch_to_tsquery` of Postgres takes them.
+
+    Attributes:
+        text: The words; letters of scripts without spaces are phrases.
+        beginnings: What words in the text begin with, by what stands for each of them there.
+    """
+
+    text: str
+    beginnings: Mapping[str, str]
+
+
+def read_query(words: str) -> Asked:
+    """What is asked for with these words."""
+    beginnings = dict[str, str]()
+
+    def stand_in(found: re.Match[str]) -> str:
+        start = found["start"]
+        if len(start) < _SHORTEST_BEGINNING or _UNSPACED_RUN.search(start):
+            return f"{found['minus'] or ''}{start} "
+        name = str(_STAND_IN + len(beginnings))
+        beginnings[name] = start
+        return f" {found['minus'] or ''}{name} "
+
+    parts = _BEGINNING.sub(stand_in, re.sub("[<>&]", " ", words)).split('"')
     for at, part in enumerate(parts):
         is_quoted = at % 2 == 1
         parts[at] = _spaced(part) if is_quoted else _LONE_RUN.sub(_as_phrase, part)
-    return '"'.join(parts)
+    return Asked('"'.join(parts), beginnings)
 
 
 def find_hits(marked: str, words: str) -> tuple[str, list[Span]]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vocafuse_server.notes.search_text import Part, find_hits, parts_of, query_text, snippet_of, time_of
+from vocafuse_server.notes.search_text import Part, find_hits, parts_of, read_query, snippet_of, time_of
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,26 @@ from vocafuse_server.notes.search_text import Part, find_hits, parts_of, query_t
     ],
 )
 def test_letters_without_spaces_between_words_become_phrases(words: str, asked: str) -> None:
-    assert query_text(words) == asked
+    assert read_query(words).text == asked
+
+
+@pytest.mark.parametrize(
+    ("words", "asked", "beginnings"),
+    [
+        ("say hel*", "say  {} ", ["hel"]),
+        ("-hel* Über*", " -{}   {} ", ["hel", "Über"]),
+        ('"say hel*', '"say  {} ', ["hel"]),
+        ("e-mai*", "e- {} ", ["mai"]),
+        ("he* hel*lo *", "he  hel*lo *", []),
+        ("-划船*", ' -"划 船"  ', []),
+    ],
+)
+def test_a_word_with_an_asterisk_is_the_beginning_of_one(
+    words: str, asked: str, beginnings: list[str]
+) -> None:
+    read = read_query(words)
+    assert read.text == asked.format(*read.beginnings)
+    assert list(read.beginnings.values()) == beginnings
 
 
 def test_marks_become_places_in_the_text_as_it_was_said() -> None:

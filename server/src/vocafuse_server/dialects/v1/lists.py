@@ -72,7 +72,7 @@ async def _list_query(
         ShortText | None,
         Query(
             description="Words that title and transcription hold, in any case, order and inflection;"
-            ' "quoted words" together, `-without`, one `or` another'
+            ' "quoted words" together, `-without`, one `or` another, `begin*`'
         ),
     ] = None,
     sort: Annotated[
