@@ -28,6 +28,13 @@ export function day(at, now = new Date()) {
   return at.toLocaleDateString([], { weekday: "long", day: "numeric", month: "long", year });
 }
 
+/** Where no heading says the day: the time of what is from today, else the date. @param {Date} at @param {Date} [now] */
+export function timeOrDate(at, now = new Date()) {
+  if (midnight(at) === midnight(now)) return timeOfDay(at);
+  const year = at.getFullYear() === now.getFullYear() ? undefined : "numeric";
+  return at.toLocaleDateString([], { day: "numeric", month: "short", year });
+}
+
 /** @param {string | null} wire */
 export const dateOrNever = (wire) => (wire ? dateAndTime(moment(wire)) : "Never");
 
@@ -38,8 +45,8 @@ export function size(bytes) {
   return `${(bytes / 1000 ** at).toLocaleString([], { maximumFractionDigits: at ? 1 : 0 })} ${units[at]}`;
 }
 
-/** @param {number} count @param {string} noun */
-export const plural = (count, noun) => `${count.toLocaleString()} ${noun}${count === 1 ? "" : "s"}`;
+/** @param {number} count @param {string} noun @param {string} [many] */
+export const plural = (count, noun, many = `${noun}s`) => `${count.toLocaleString()} ${count === 1 ? noun : many}`;
 
 /** @param {string} word */
 export const capitalized = (word) => word.slice(0, 1).toUpperCase() + word.slice(1);
@@ -50,4 +57,10 @@ export function firstWords(text, atMost = 64) {
   if (sentence.length <= atMost) return sentence.replace(/[.。]$/u, "");
   const cut = sentence.slice(0, atMost);
   return `${cut.slice(0, Math.max(cut.lastIndexOf(" "), 24)).replace(/[,;:\s]+$/u, "")}…`;
+}
+
+/** What to search for while somebody types: the last word may not be at its end yet. @param {string} typed */
+export function asTyped(typed) {
+  const words = typed.trim();
+  return (/[\p{L}\p{N}]$/u.test(typed) ? `${words}*` : words) || undefined;
 }

@@ -4,6 +4,7 @@ import { signOut } from "./session.js";
 import { listen, setPageKeys, showShortcuts } from "./shortcuts.js";
 
 /** @import { NoteEvent } from "./events.js" */
+/** @import { Uploads } from "./parts/uploads.js" */
 /** @import { Keys } from "./shortcuts.js" */
 /**
  * @typedef {object} Page One of the console's pages.
@@ -14,7 +15,7 @@ import { listen, setPageKeys, showShortcuts } from "./shortcuts.js";
  * @property {() => void} [shown] It is in the document now.
  * @property {() => void} [close]
  */
-/** @typedef {(parameters: URLSearchParams, id: string) => Promise<Page> | Page} View */
+/** @typedef {(parameters: URLSearchParams, id: string, shell: Shell) => Promise<Page> | Page} View */
 /** @typedef {keyof typeof LABELS} Place */
 
 const LABELS = { notes: "Notes", keys: "API keys", webhooks: "Webhooks", usage: "Usage" };
@@ -45,6 +46,8 @@ export class Shell {
   #turn = 0;
   #control = new AbortController();
   #main = h("main", { id: "main", tabindex: "-1" });
+  /** Files on their way, whichever page is open. @type {Uploads | null} */
+  uploads = null;
 
   /** @param {HTMLElement} app @param {() => void} onLeave */
   constructor(app, onLeave) {
@@ -133,7 +136,7 @@ export class Shell {
     const [name, id = ""] = path.split("/");
     const place = /** @type {Place} */ (name in LABELS ? name : "notes");
     const view = place === "notes" && id ? (await import("./views/note.js")).notePage : await VIEWS[place]();
-    const page = await view(new URLSearchParams(query), id);
+    const page = await view(new URLSearchParams(query), id, this);
     if (turn !== this.#turn) return page.close?.();
     this.#page?.close?.();
     const isFirst = this.#page === null;
@@ -154,6 +157,7 @@ export class Shell {
 
   close() {
     this.#control.abort();
+    this.uploads?.close();
     this.#page?.close?.();
   }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { clock, day, firstWords, moment, size } from "../page/format.js";
+import { asTyped, clock, day, firstWords, moment, size, timeOrDate } from "../page/format.js";
 import { paragraphs, wordAt } from "../page/parts/transcript.js";
 
 /** @param {string} word @param {number} start_time */
@@ -22,8 +22,27 @@ test("days have the names that people give them", () => {
   assert.match(day(new Date(2026, 2, 1), now), /1/);
 });
 
+test("a hit of today has its time, an older one its date", () => {
+  const now = new Date(2026, 2, 14, 18, 5);
+  assert.match(timeOrDate(new Date(2026, 2, 14, 9, 7), now), /9:07/);
+  assert.match(timeOrDate(new Date(2026, 2, 13, 23, 59), now), /13/);
+  assert.match(timeOrDate(new Date(2025, 2, 13), now), /2025/);
+});
+
 test("sizes are short", () => {
   assert.deepEqual([0, 999, 1500, 26_214_400].map(size), ["0 B", "999 B", "1.5 kB", "26.2 MB"]);
+});
+
+test("the word that is typed may go on", () => {
+  assert.deepEqual([" ", "hel", "say hel", '"say hel', "hello ", "hello?", "über "].map(asTyped), [
+    undefined,
+    "hel*",
+    "say hel*",
+    '"say hel*',
+    "hello",
+    "hello?",
+    "über",
+  ]);
 });
 
 test("a title is the first sentence, or its first words", () => {

@@ -7,6 +7,9 @@ import { VocaFuseError, VocaFuseSDK } from "../../sdk/vocafuse.js";
 const MAX_DURATION_S = 600;
 const BARS = 40;
 const BAR_MS = 90;
+const READY = matchMedia("(hover: none)").matches
+  ? "Press to record."
+  : "Press to record, or drop audio files anywhere.";
 const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
 export const sdk = new VocaFuseSDK({
@@ -22,7 +25,7 @@ export const sdk = new VocaFuseSDK({
 /** The big button, and all around it. */
 export class Capture {
   #time = h("p", { class: "time", role: "timer" }, "0:00");
-  #status = h("p", { class: "record-status", role: "status" }, "Press to record, or drop audio files anywhere.");
+  #status = h("p", { class: "record-status", role: "status" }, READY);
   #button = h(
     "button",
     { type: "button", class: "record", "aria-label": "Record", onclick: () => this.toggle() },

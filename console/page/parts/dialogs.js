@@ -34,8 +34,8 @@ export function openDialog(title, ...content) {
   return made;
 }
 
-/** Asks before what can't be undone. @param {string} title @param {string} text @param {string} label @param {() => Promise<void>} act */
-export function confirmFirst(title, text, label, act) {
+/** Asks before what can't be undone. @param {string} title @param {string} text @param {string} label @param {() => Promise<void>} act @param {{isGrave?: boolean}} [look] */
+export function confirmFirst(title, text, label, act, { isGrave = true } = {}) {
   const run = async () => {
     made.close();
     await act().catch(toastError);
@@ -47,7 +47,7 @@ export function confirmFirst(title, text, label, act) {
       "div",
       { class: "actions" },
       h("button", { type: "button", onclick: () => made.close() }, "Cancel"),
-      h("button", { type: "button", class: "danger", onclick: run }, label),
+      h("button", { type: "button", class: isGrave ? "danger" : "primary", onclick: run }, label),
     ),
   );
 }

@@ -1,5 +1,5 @@
 import { h } from "../dom.js";
-import { clock, day, moment, timeOfDay } from "../format.js";
+import { clock, dateAndTime, day, moment, timeOfDay, timeOrDate } from "../format.js";
 
 /** @import { Note, Parts } from "../api.js" */
 
@@ -17,6 +17,7 @@ export function groups(notes, isSearch) {
 /** @param {Note} note */
 export function row(note) {
   const { match } = note;
+  const at = moment(note.created_at);
   const hitAt = match?.start_time ?? null;
   const status = STATUS[/** @type {keyof typeof STATUS} */ (note.status)];
   const href = `#/notes/${note.id}${hitAt === null ? "" : `?t=${hitAt}`}`;
@@ -46,7 +47,7 @@ export function row(note) {
       ),
       status && h("span", { class: `badge is-${note.status}` }, status),
       h("span", { class: "row-length" }, note.duration_seconds === null ? "" : clock(note.duration_seconds)),
-      h("time", { datetime: moment(note.created_at).toISOString() }, timeOfDay(moment(note.created_at))),
+      h("time", { datetime: at.toISOString(), title: dateAndTime(at) }, match ? timeOrDate(at) : timeOfDay(at)),
     ),
   );
 }

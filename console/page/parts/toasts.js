@@ -37,5 +37,8 @@ export function toast(sentence, { isError = false, action, shownMs = SHOWN_MS } 
 /** @param {unknown} error */
 export function toastError(error) {
   if (error instanceof Error && error.name === "AbortError") return;
-  toast(error instanceof Error ? error.message : "Something went wrong.", { isError: true });
+  toast(sentenceOf(error), { isError: true });
 }
+
+/** @param {unknown} error */
+export const sentenceOf = (error) => (error instanceof Error ? error.message : "Something went wrong.");

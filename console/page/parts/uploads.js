@@ -1,15 +1,18 @@
 import { h, icon } from "../dom.js";
 import { expectTitle } from "../naming.js";
+import { VocaFuseError } from "../../sdk/vocafuse.js";
 import { sdk } from "./capture.js";
+import { sentenceOf } from "./toasts.js";
 
 const AT_ONCE = 3;
 const DONE_SHOWN_MS = 2500;
 
-/** Files on their way, each with its progress. */
+/** Files on their way, each with its progress. They outlive the page that shows them, and end with the session. */
 export class Uploads {
-  /** @type {(() => Promise<void>)[]} */
+  /** @type {Upload[]} */
   #queue = [];
   #running = 0;
+  #control = new AbortController();
   #list = h("ul", { class: "uploads", "aria-label": "Uploads" });
   #input = h("input", {
     type: "file",
@@ -29,7 +32,7 @@ export class Uploads {
   );
 
   /** @param {HTMLElement} area Where files can be dropped. @param {AbortSignal} signal */
-  constructor(area, signal) {
+  takeDropped(area, signal) {
     const over = (/** @type {DragEvent} */ event) => {
       if (!event.dataTransfer?.types.includes("Files")) return;
       event.preventDefault();
@@ -39,66 +42,107 @@ export class Uploads {
     const drop = (/** @type {DragEvent} */ event) => {
       event.preventDefault();
       area.classList.remove("is-target");
-      this.add(event.dataTransfer?.files ?? []);
+      this.#add(event.dataTransfer?.files ?? []);
     };
     addEventListener("dragover", over, { signal });
     addEventListener("dragleave", out, { signal });
     addEventListener("drop", drop, { signal });
   }
 
+  close() {
+    this.#control.abort();
+    removeEventListener("beforeunload", askToStay);
+  }
+
   #chosen() {
-    this.add(this.#input.files ?? []);
+    this.#add(this.#input.files ?? []);
     this.#input.value = "";
   }
 
   /** @param {Iterable<File>} files */
-  add(files) {
-    for (const file of files) this.#enqueue(file);
+  #add(files) {
+    for (const file of files) {
+      const upload = new Upload(file, () => this.#enqueue(upload));
+      this.#list.append(upload.element);
+      this.#enqueue(upload);
+    }
   }
 
-  /** @param {File} file */
-  #enqueue(file) {
-    const progress = h("progress", { max: "100", value: "0", "aria-label": `Upload of ${file.name}` });
-    const status = h("span", { class: "hint", role: "status" }, "Waiting");
-    const item = h("li", {}, h("span", { class: "name" }, file.name), progress, status);
-    this.#list.append(item);
-    this.#queue.push(() => this.#send(file, item, progress, status));
+  /** @param {Upload} upload */
+  #enqueue(upload) {
+    upload.wait();
+    this.#queue.push(upload);
     this.#next();
   }
 
   #next() {
-    while (this.#running < AT_ONCE) {
-      const work = this.#queue.shift();
-      if (!work) return;
+    while (this.#running < AT_ONCE && !this.#control.signal.aborted) {
+      const upload = this.#queue.shift();
+      if (!upload) break;
       this.#running += 1;
-      void work().finally(() => {
+      void upload.send(this.#control.signal).finally(() => {
         this.#running -= 1;
         this.#next();
       });
     }
+    if (this.#running) addEventListener("beforeunload", askToStay);
+    else removeEventListener("beforeunload", askToStay);
+  }
+}
+
+/** What was only chosen is kept nowhere. @param {Event} event */
+const askToStay = (event) => event.preventDefault();
+
+/** One file on its way. */
+class Upload {
+  #progress = h("progress", { max: "100", value: "0" });
+  #status = h("span", { class: "hint", role: "status" });
+  #choices = h("span", { class: "choices" });
+  #file;
+  #again;
+
+  /** @param {File} file @param {() => void} again */
+  constructor(file, again) {
+    this.#file = file;
+    this.#again = again;
+    this.#progress.setAttribute("aria-label", `Upload of ${file.name}`);
+    const name = h("span", { class: "name", title: file.name }, file.name);
+    this.element = h("li", {}, name, this.#progress, this.#status, this.#choices);
   }
 
-  /** @param {File} file @param {HTMLElement} item @param {HTMLProgressElement} progress @param {HTMLElement} status */
-  async #send(file, item, progress, status) {
-    status.textContent = "Sending";
-    const onUploadProgress = (/** @type {number} */ percent) => (progress.value = percent);
+  wait() {
+    this.element.classList.remove("is-error");
+    this.#choices.replaceChildren();
+    this.#progress.value = 0;
+    this.#status.textContent = "Waiting";
+  }
+
+  /** @param {AbortSignal} signal */
+  async send(signal) {
+    const onUploadProgress = (/** @type {number} */ percent) => {
+      this.#progress.value = percent;
+      this.#status.textContent = `${percent} %`;
+    };
+    this.#status.textContent = "Sending";
     try {
-      const { voicenote_id } = await sdk.upload(file, { onUploadProgress });
-      expectTitle(voicenote_id, file.name.replace(/\.[^.]{1,5}$/, "") || null);
-      progress.value = 100;
-      status.textContent = "Sent";
-      setTimeout(() => item.remove(), DONE_SHOWN_MS);
+      const { voicenote_id } = await sdk.upload(this.#file, { onUploadProgress, signal });
+      expectTitle(voicenote_id, this.#file.name.replace(/\.[^.]{1,5}$/, "") || null);
+      this.#status.textContent = "Sent";
+      setTimeout(() => this.element.remove(), DONE_SHOWN_MS);
     } catch (error) {
-      const close = () => item.remove();
-      status.textContent = error instanceof Error ? error.message : "It could not be sent.";
-      item.classList.add("is-error");
-      item.append(
-        h(
-          "button",
-          { type: "button", class: "quiet square", "aria-label": `Forget ${file.name}`, onclick: close },
-          icon("close"),
-        ),
-      );
+      this.#failed(error);
     }
+  }
+
+  /** @param {unknown} error */
+  #failed(error) {
+    const { name } = this.#file;
+    const forget = () => this.element.remove();
+    this.#status.textContent = sentenceOf(error);
+    this.element.classList.add("is-error");
+    const mayWork = error instanceof VocaFuseError && error.temporary;
+    const again = h("button", { type: "button", "aria-label": `Send ${name} again`, onclick: this.#again }, "Try again");
+    const close = { type: "button", class: "quiet square", "aria-label": `Forget ${name}`, onclick: forget };
+    this.#choices.replaceChildren(...(mayWork ? [again] : []), h("button", close, icon("close")));
   }
 }

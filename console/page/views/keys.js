@@ -1,10 +1,10 @@
 import { call } from "../api.js";
-import { h, icon } from "../dom.js";
+import { h } from "../dom.js";
 import { dateOrNever } from "../format.js";
+import { accountPage, checkboxes, makeButton, makingForm, tableOf } from "../parts/account-page.js";
 import { confirmFirst, openDialog, showSecrets } from "../parts/dialogs.js";
-import { toast, toastError } from "../parts/toasts.js";
+import { toast } from "../parts/toasts.js";
 
-/** @import { Page } from "../shell.js" */
 /** @typedef {{id: string, name: string, key_prefix: string, scopes: string[], status: string, last_used_at: string | null, usage_count: number, expires_at: string | null, created_at: string}} ApiKey */
 
 const SCOPES = {
@@ -18,42 +18,19 @@ const SCOPES = {
 const LIFETIMES = { "": "Never", 7: "In a week", 30: "In a month", 365: "In a year" };
 const DAY_MS = 86_400_000;
 
-/** @returns {Promise<Page>} */
-export async function keysPage() {
-  const list = h("div", {});
-  const load = async () => {
-    try {
+export const keysPage = () =>
+  accountPage({
+    title: "API keys",
+    lead: "A key and its secret let your programs in. Give each of them its own, with no more than it needs.",
+    control: (reload) => makeButton("New key", () => createKey(reload)),
+    draw: async (reload) => {
       const { api_keys } = await call("/account/api-keys", { query: { limit: 100 } });
-      list.replaceChildren(table(api_keys, load));
-    } catch (error) {
-      list.replaceChildren(h("p", { class: "problem" }, error instanceof Error ? error.message : ""));
-    }
-  };
-  await load();
-  const element = h(
-    "div",
-    { class: "page" },
-    h(
-      "div",
-      { class: "page-head" },
-      h("h1", {}, "API keys"),
-      h("button", { type: "button", class: "primary", onclick: () => createKey(load) }, icon("plus"), "New key"),
-    ),
-    h(
-      "p",
-      { class: "lead" },
-      "A key and its secret let your programs in. Give each of them its own, with no more than it needs.",
-    ),
-    list,
-  );
-  return { title: "API keys", element };
-}
+      return [table(api_keys, reload)];
+    },
+  });
 
 /** @param {ApiKey[]} keys @param {() => Promise<void>} reload */
 function table(keys, reload) {
-  const head = ["Name", "Key", "May", "Last used", "Uses", "Expires", ""].map((text) =>
-    h("th", { scope: "col" }, text || h("span", { class: "sr-only" }, "Actions")),
-  );
   const rows = keys.map((key) =>
     h(
       "tr",
@@ -84,11 +61,7 @@ function table(keys, reload) {
       ),
     ),
   );
-  return h(
-    "div",
-    { class: "table-wrap", tabindex: "0", role: "region", "aria-label": "API keys" },
-    h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows)),
-  );
+  return tableOf("API keys", ["Name", "Key", "May", "Last used", "Uses", "Expires", ""], rows);
 }
 
 /** @param {ApiKey} key @param {() => Promise<void>} reload */
@@ -109,46 +82,29 @@ function createKey(reload) {
     { id: "key-life" },
     Object.entries(LIFETIMES).map(([days, label]) => h("option", { value: days }, label)),
   );
-  const scopes = Object.entries(SCOPES).map(([scope, label]) =>
-    h(
-      "label",
-      { class: "check" },
-      h("input", { type: "checkbox", name: "scope", value: scope, checked: scope.startsWith("voicenotes") }),
-      label,
-    ),
-  );
-  const submit = async (/** @type {SubmitEvent} */ event) => {
-    event.preventDefault();
-    const wanted = new FormData(/** @type {HTMLFormElement} */ (event.target)).getAll("scope");
+  const make = async (/** @type {FormData} */ answers) => {
     const expires_at = lifetime.value
       ? new Date(Date.now() + Number(lifetime.value) * DAY_MS).toISOString()
       : undefined;
-    try {
-      const made = await call("/account/api-keys", {
-        method: "POST",
-        body: { name: name.value.trim(), scopes: wanted, expires_at },
-      });
-      dialog.close();
-      showSecrets("Your new key", "The secret is shown this once. Keep both where your program finds them.", {
-        "API key": made.api_key,
-        "API secret": made.api_secret,
-      });
-      await reload();
-    } catch (error) {
-      toastError(error);
-    }
+    const body = { name: name.value.trim(), scopes: answers.getAll("scope"), expires_at };
+    const made = await call("/account/api-keys", { method: "POST", body });
+    dialog.close();
+    showSecrets("Your new key", "The secret is shown this once. Keep both where your program finds them.", {
+      "API key": made.api_key,
+      "API secret": made.api_secret,
+    });
+    await reload();
   };
   const dialog = openDialog(
     "New API key",
-    h(
-      "form",
-      { onsubmit: submit },
+    makingForm(
+      "Make the key",
+      make,
       h("label", { for: "key-name" }, "Name"),
       name,
-      h("fieldset", {}, h("legend", {}, "It may"), scopes),
+      checkboxes("It may", "scope", SCOPES, (scope) => scope.startsWith("voicenotes")),
       h("label", { for: "key-life" }, "It expires"),
       lifetime,
-      h("div", { class: "actions" }, h("button", { class: "primary" }, "Make the key")),
     ),
   );
 }

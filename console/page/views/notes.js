@@ -1,6 +1,6 @@
 import { listNotes } from "../api.js";
 import { announce, h, icon } from "../dom.js";
-import { plural } from "../format.js";
+import { asTyped, plural } from "../format.js";
 import { nameNote } from "../naming.js";
 import { Capture } from "../parts/capture.js";
 import { groups, nothing, row } from "../parts/rows.js";
@@ -10,14 +10,16 @@ import { Uploads } from "../parts/uploads.js";
 
 /** @import { Note } from "../api.js" */
 /** @import { NoteEvent } from "../events.js" */
-/** @import { Page } from "../shell.js" */
+/** @import { Page, Shell } from "../shell.js" */
 
 const LIMIT = 50;
 const TYPING_MS = 180;
+const SETTLE_MS = 100;
+const RELOAD_AT_MOST_EVERY_MS = 1000;
 
-/** @param {URLSearchParams} parameters @returns {Promise<Page>} */
-export async function notesPage(parameters) {
-  const page = new NotesPage(parameters);
+/** @param {URLSearchParams} parameters @param {string} _id @param {Shell} shell @returns {Promise<Page>} */
+export async function notesPage(parameters, _id, shell) {
+  const page = new NotesPage(parameters, (shell.uploads ??= new Uploads()));
   await page.load();
   return page;
 }
@@ -32,14 +34,19 @@ class NotesPage {
   #asked = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #typing;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #reloading;
+  #loadedAt = 0;
+  /** Whether something has happened since the list was asked for. */
+  #isStale = false;
   #capture = new Capture();
   #search;
   #count = h("p", { class: "hint", role: "status" });
   #list = h("div", { class: "list" });
   #pager = h("nav", { class: "pager", "aria-label": "Pages" });
 
-  /** @param {URLSearchParams} parameters */
-  constructor(parameters) {
+  /** @param {URLSearchParams} parameters @param {Uploads} uploads */
+  constructor(parameters, uploads) {
     this.#page = Number(parameters.get("page")) || 0;
     this.#search = h("input", {
       type: "search",
@@ -47,12 +54,13 @@ class NotesPage {
       placeholder: "Search titles and transcripts",
       "aria-label": "Search titles and transcripts",
       autocomplete: "off",
-      maxlength: "255",
+      maxlength: "254",
       oninput: () => this.#typed(),
+      onkeydown: (/** @type {KeyboardEvent} */ event) => this.#searchKey(event),
     });
     this.#search.value = parameters.get("q") ?? "";
     const body = h("div", { class: "page notes" });
-    const uploads = new Uploads(body, this.#control.signal);
+    uploads.takeDropped(body, this.#control.signal);
     body.append(
       h("h1", { class: "sr-only" }, "Notes"),
       this.#capture.element,
@@ -88,17 +96,21 @@ class NotesPage {
 
   async load() {
     const asked = ++this.#asked;
+    this.#isStale = false;
     try {
       const found = await listNotes({
         page: this.#page,
         limit: LIMIT,
-        q: this.#words || undefined,
+        q: asTyped(this.#search.value),
         signal: this.#control.signal,
       });
       if (asked !== this.#asked) return;
+      this.#loadedAt = performance.now();
+      if (this.#page > lastPage(found.total)) return await this.#turnTo(lastPage(found.total));
       this.#notes = found.voicenotes;
       this.#total = found.total;
       this.#draw();
+      if (this.#isStale) this.#reloadSoon();
     } catch (error) {
       if (asked === this.#asked) toastError(error);
     }
@@ -125,20 +137,34 @@ class NotesPage {
   onEvent(event) {
     void nameNote(event).catch(() => {}); // it then keeps the title that it has
     if (event.type === "ready") return void (event.resumed || this.load());
+    this.#isStale = true;
     const at = this.#notes.findIndex(({ id }) => id === event.voicenote_id);
     const note = event.voicenote;
-    if (note && at >= 0) {
-      const changed = { ...note, match: this.#notes[at]?.match };
-      this.#notes[at] = changed;
-      const focused = focusedRow();
-      document.getElementById(`note-${note.id}`)?.replaceWith(row(changed));
-      focusRow(focused);
-      if (event.type === "voicenote.transcribed") announce(`${note.title} is transcribed.`);
-    } else if (!note && at >= 0) {
-      this.#notes.splice(at, 1);
-      this.#total -= 1;
-      this.#draw();
-    } else if (note && this.#page === 0 && !this.#words) void this.load();
+    if (at < 0) return this.#reloadSoon();
+    if (note) return this.#redraw(at, note, event.type);
+    this.#notes.splice(at, 1);
+    this.#total -= 1;
+    this.#draw();
+    this.#reloadSoon(); // for the one that comes up from the next page
+  }
+
+  /** @param {number} at @param {Note} note @param {string} happened */
+  #redraw(at, note, happened) {
+    const changed = { ...note, match: this.#notes[at]?.match };
+    this.#notes[at] = changed;
+    const focused = focusedRow();
+    document.getElementById(`note-${note.id}`)?.replaceWith(row(changed));
+    focusRow(focused);
+    if (happened === "voicenote.transcribed") announce(`${note.title} is transcribed.`);
+  }
+
+  /** What happens elsewhere can change the list and its total; a flood of it is one change a second. */
+  #reloadSoon() {
+    const waitMs = Math.max(SETTLE_MS, this.#loadedAt + RELOAD_AT_MOST_EVERY_MS - performance.now());
+    this.#reloading ??= setTimeout(() => {
+      this.#reloading = undefined;
+      void this.load();
+    }, waitMs);
   }
 
   #draw() {
@@ -163,11 +189,23 @@ class NotesPage {
 
   /** @param {number} by */
   async #turn(by) {
-    this.#page += by;
-    this.#remember();
-    await this.load();
+    await this.#turnTo(this.#page + by);
     scrollTo(0, 0);
     this.#list.querySelector("a")?.focus();
+  }
+
+  /** @param {number} page */
+  async #turnTo(page) {
+    this.#page = page;
+    this.#remember();
+    await this.load();
+  }
+
+  /** @param {KeyboardEvent} event */
+  #searchKey(event) {
+    if (event.key !== "ArrowDown" && event.key !== "Enter") return;
+    event.preventDefault();
+    this.#move(1);
   }
 
   /** @param {number} by */
@@ -179,10 +217,14 @@ class NotesPage {
 
   close() {
     clearTimeout(this.#typing);
+    clearTimeout(this.#reloading);
     this.#control.abort();
     this.#capture.close();
   }
 }
+
+/** @param {number} total */
+const lastPage = (total) => Math.max(0, Math.ceil(total / LIMIT) - 1);
 
 const focusedRow = () => document.activeElement?.closest(".row")?.id;
 

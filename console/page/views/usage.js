@@ -1,8 +1,8 @@
 import { call } from "../api.js";
 import { h, svg } from "../dom.js";
 import { clock, plural, size } from "../format.js";
+import { accountPage, tableOf } from "../parts/account-page.js";
 
-/** @import { Page } from "../shell.js" */
 /** @typedef {{date: string, voicenotes_count: number, total_duration_seconds: number, storage_used_bytes: number}} Day */
 /** @typedef {{label: string, of: (day: Day) => number, show: (value: number) => string}} Figure */
 
@@ -17,35 +17,23 @@ const FIGURES = [
   { label: "Storage", of: (day) => day.storage_used_bytes, show: size },
 ];
 
-/** @returns {Promise<Page>} */
-export async function usagePage() {
-  const body = h("div", {});
+export function usagePage() {
   const select = h(
     "select",
-    { id: "range", onchange: () => void load() },
+    { id: "range" },
     RANGES.map((days) => h("option", { value: days }, `Last ${days} days`)),
   );
-  const load = async () => {
-    try {
+  return accountPage({
+    title: "Usage",
+    control: (reload) => {
+      select.addEventListener("change", () => void reload());
+      return h("div", {}, h("label", { for: "range", class: "sr-only" }, "Days"), select);
+    },
+    draw: async () => {
       const { days } = await call("/account/usage", { query: { days: Number(select.value) } });
-      body.replaceChildren(totals(days), ...FIGURES.map((figure) => chart(days, figure)), tableOf(days));
-    } catch (error) {
-      body.replaceChildren(h("p", { class: "problem" }, error instanceof Error ? error.message : ""));
-    }
-  };
-  await load();
-  const element = h(
-    "div",
-    { class: "page" },
-    h(
-      "div",
-      { class: "page-head" },
-      h("h1", {}, "Usage"),
-      h("div", {}, h("label", { for: "range", class: "sr-only" }, "Days"), select),
-    ),
-    body,
-  );
-  return { title: "Usage", element };
+      return [totals(days), ...FIGURES.map((figure) => chart(days, figure)), dayByDay(days)];
+    },
+  });
 }
 
 /** @param {Day[]} days @param {Figure["of"]} of */
@@ -113,8 +101,7 @@ const named = (date) =>
   new Date(`${date}T12:00:00Z`).toLocaleDateString([], { day: "numeric", month: "short", timeZone: "UTC" });
 
 /** @param {Day[]} days */
-function tableOf(days) {
-  const head = ["Day", ...FIGURES.map(({ label }) => label)].map((text) => h("th", { scope: "col" }, text));
+function dayByDay(days) {
   const rows = days.toReversed().map((day) =>
     h(
       "tr",
@@ -123,14 +110,11 @@ function tableOf(days) {
       FIGURES.map(({ of, show }) => h("td", { class: "number" }, show(of(day)))),
     ),
   );
+  const heads = ["Day", ...FIGURES.map(({ label }) => label)];
   return h(
     "details",
     { class: "log" },
     h("summary", {}, "Day by day"),
-    h(
-      "div",
-      { class: "table-wrap", tabindex: "0", role: "region", "aria-label": "Usage, day by day" },
-      h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows)),
-    ),
+    tableOf("Usage, day by day", heads, rows),
   );
 }

@@ -1,10 +1,10 @@
 import { call } from "../api.js";
 import { h, icon } from "../dom.js";
+import { accountPage, checkboxes, makeButton, makingForm } from "../parts/account-page.js";
 import { confirmFirst, openDialog, showSecrets } from "../parts/dialogs.js";
 import { DeliveryLog } from "../parts/deliveries.js";
 import { toast, toastError } from "../parts/toasts.js";
 
-/** @import { Page } from "../shell.js" */
 /** @typedef {{id: string, url: string, events: string[], status: string}} Webhook */
 
 const EVENTS = {
@@ -14,39 +14,17 @@ const EVENTS = {
   "voicenote.deleted": "It was deleted",
 };
 
-/** @returns {Promise<Page>} */
-export async function webhooksPage() {
-  const list = h("div", { class: "cards" });
-  const load = async () => {
-    try {
+export const webhooksPage = () =>
+  accountPage({
+    title: "Webhooks",
+    lead: "Your server is told what happens, signed, and again until it has answered.",
+    look: "cards",
+    control: (reload) => makeButton("New webhook", () => createWebhook(reload)),
+    draw: async (reload) => {
       const { webhooks } = await call("/webhooks", { query: { limit: 100 } });
-      list.replaceChildren(
-        ...(webhooks.length ? webhooks.map((/** @type {Webhook} */ one) => card(one, load)) : [empty()]),
-      );
-    } catch (error) {
-      list.replaceChildren(h("p", { class: "problem" }, error instanceof Error ? error.message : ""));
-    }
-  };
-  await load();
-  const element = h(
-    "div",
-    { class: "page" },
-    h(
-      "div",
-      { class: "page-head" },
-      h("h1", {}, "Webhooks"),
-      h(
-        "button",
-        { type: "button", class: "primary", onclick: () => createWebhook(load) },
-        icon("plus"),
-        "New webhook",
-      ),
-    ),
-    h("p", { class: "lead" }, "Your server is told what happens, signed, and again until it has answered."),
-    list,
-  );
-  return { title: "Webhooks", element };
-}
+      return webhooks.length ? webhooks.map((/** @type {Webhook} */ one) => card(one, reload)) : [empty()];
+    },
+  });
 
 const empty = () =>
   h(
@@ -122,35 +100,21 @@ function createWebhook(reload) {
     placeholder: "https://example.com/hook",
     class: "mono",
   });
-  const events = Object.entries(EVENTS).map(([name, label]) =>
-    h(
-      "label",
-      { class: "check" },
-      h("input", { type: "checkbox", name: "event", value: name, checked: name === "voicenote.transcribed" }),
-      label,
-    ),
-  );
-  const submit = async (/** @type {SubmitEvent} */ event) => {
-    event.preventDefault();
-    const wanted = new FormData(/** @type {HTMLFormElement} */ (event.target)).getAll("event");
-    try {
-      const { secret } = await call("/webhooks", { method: "POST", body: { url: url.value.trim(), events: wanted } });
-      dialog.close();
-      showSecrets("Your new webhook", "Its secret checks the signatures, and is shown this once.", { Secret: secret });
-      await reload();
-    } catch (error) {
-      toastError(error);
-    }
+  const make = async (/** @type {FormData} */ answers) => {
+    const body = { url: url.value.trim(), events: answers.getAll("event") };
+    const { secret } = await call("/webhooks", { method: "POST", body });
+    dialog.close();
+    showSecrets("Your new webhook", "Its secret checks the signatures, and is shown this once.", { Secret: secret });
+    await reload();
   };
   const dialog = openDialog(
     "New webhook",
-    h(
-      "form",
-      { onsubmit: submit },
+    makingForm(
+      "Make the webhook",
+      make,
       h("label", { for: "hook-url" }, "Address"),
       url,
-      h("fieldset", {}, h("legend", {}, "It is told when"), events),
-      h("div", { class: "actions" }, h("button", { class: "primary" }, "Make the webhook")),
+      checkboxes("It is told when", "event", EVENTS, (name) => name === "voicenote.transcribed"),
     ),
   );
 }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 from support.browser import PATIENCE_MS, PHONE, SPOKEN, OpenPage, serious_violations
@@ -23,6 +24,7 @@ FRENCH = "fr-mer-jaune.wav"
 SHORT = "whats-the-weather-like.wav"
 DATE = "whats-the-date-today.wav"
 PAUSE_S = 2.0
+ATTEMPTS = 4  # of a delivery, by the server's settings
 # The words that are marked one after another, from the click on Play to the last.
 _WORDS_AS_THEY_ARE_MARKED = """
 () => new Promise((done) => {
@@ -36,6 +38,12 @@ _WORDS_AS_THEY_ARE_MARKED = """
   document.querySelector(".play").click();
   look();
 })
+"""
+_FILL = """
+INSERT INTO notes (id, tenant_id, status, title, original_filename, audio_key, upload_source,
+  created_at, updated_at)
+SELECT gen_random_uuid(), %(tenant)s, 'transcribed', 'Note ' || i, 'a', 'none', 'api', at, at
+FROM generate_series(1, %(notes)s) AS i, LATERAL (SELECT now() + i * interval '1 ms' AS at) AS moments
 """
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -191,13 +199,32 @@ def test_files_are_dropped(console: Callable[..., Page]) -> None:
     expect(refused).to_have_count(0)
 
 
+def test_a_file_that_could_not_be_sent_waits_on_every_page(console: Callable[..., Page]) -> None:
+    page = console()
+    page.context.set_offline(True)
+    drop(page, AUDIO / "arctic_a0009.wav")
+    left = page.get_by_role("list", name="Uploads").get_by_role("listitem")
+    expect(left).to_contain_text("The connection was lost. Check it and try again.")
+    assert serious_violations(page) == []
+    page.context.set_offline(False)
+    page.get_by_role("link", name="Usage").click()
+    expect(page.get_by_role("heading", name="Usage", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Notes", exact=True).click()
+    page.get_by_role("button", name="Send arctic_a0009.wav again").click()
+    expect(rows(page).filter(has_text="Gregson")).to_have_count(1)
+    expect(left).to_have_count(0)
+
+
 def test_a_search_shows_where_it_was_said(
     console: Callable[..., Page], note_id: str, screenshot: Screenshot
 ) -> None:
     page = console()
     page.keyboard.press("/")
-    page.keyboard.type("planks")
+    page.keyboard.type("plan")
     hit = page.locator(f"#note-{note_id}")
+    expect(hit.locator("mark")).to_have_text("planks")
+    page.keyboard.type("ks")
+    expect(page).to_have_url(re.compile("q=planks$"))
     expect(hit.locator("mark")).to_have_text("planks")
     screenshot(page, "console-search")
     hit.get_by_role("link").click()
@@ -205,6 +232,29 @@ def test_a_search_shows_where_it_was_said(
     expect(page.locator(".word.is-now")).to_have_text("planks.")
     page.get_by_role("link", name="Notes", exact=True).last.click()
     expect(page.get_by_role("searchbox")).to_have_value("planks")
+
+
+def test_the_list_follows_what_happens_elsewhere(
+    server: Server, tenant: Tenant, console: Callable[..., Page], note_id: str
+) -> None:
+    page = console("notes")
+    count = page.locator(".search-row").get_by_role("status")
+    expect(page.locator(f"#note-{note_id}")).to_be_visible()
+    before = int(count.inner_text().split()[0])
+    with psycopg.connect(server.database_url, autocommit=True) as database, tenant.client() as client:
+        tenant_id = client.account.get()["tenant_id"]
+        database.execute(_FILL, {"tenant": tenant_id, "notes": 60})
+        expect(count).to_have_text(f"{before + 60} notes")
+        expect(page.locator(".row")).to_have_count(50)
+        page.get_by_role("button", name="Older").click()
+        expect(page.locator(".row")).to_have_count(before + 10)
+        [newest] = client.voicenotes.list(limit=1)
+        client.voicenotes(newest.id).delete()
+        expect(count).to_have_text(f"{before + 59} notes")
+        expect(page.locator(".row")).to_have_count(before + 9)
+        database.execute("DELETE FROM notes WHERE tenant_id = %s AND audio_key = 'none'", [tenant_id])
+        expect(count).to_have_text(f"{before} notes")
+        expect(page.locator(f"#note-{note_id}")).to_be_visible()
 
 
 def test_a_note_is_edited_deleted_and_brought_back(
@@ -309,6 +359,17 @@ def test_a_webhook_is_tested_and_its_delivery_sent_again(
         expect(page.get_by_role("row").filter(has_text="webhook.test")).to_contain_text("delivered")
         page.get_by_role("button", name="Send again: webhook.test").click()
         assert listener.next().payload["event"] == "webhook.test"
+        for answer in [500] * ATTEMPTS:
+            listener.answers.put(answer)
+        page.get_by_role("button", name="Send a test").click()
+        for _ in range(ATTEMPTS):
+            listener.next()
+        page.get_by_role("button", name="Send all that failed again (1)").click()
+        assert serious_violations(page) == []
+        page.get_by_role("dialog").get_by_role("button", name="Send them again").click()
+        assert listener.next().payload["event"] == "webhook.test"
+        expect(page.locator(".badge.is-delivered")).to_have_count(2)
+        expect(page.get_by_role("button", name="Send all that failed again")).to_be_hidden()
         assert serious_violations(page) == []
         page.get_by_role("button", name="Delete").click()
         page.get_by_role("dialog").get_by_role("button", name="Delete").click()

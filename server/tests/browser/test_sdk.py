@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Playwright, Request, Route, expect
-from support.browser import SPOKEN, OpenPage, launch
+from playwright.sync_api import Page, Request, Route, expect
+from support.browser import SPOKEN, OpenPage
 from support.clips import AUDIO, english_clips, word_error_rate
 from support.example_backend import ExampleBackend
 from support.lossy_proxy import lossy_proxy
@@ -350,15 +350,12 @@ def test_a_part_of_the_sdk_that_does_not_come_at_once(page: Page, run: Run) -> N
     assert list(failures) == []
 
 
-def test_a_page_without_https_is_told_so(example: ExampleBackend, playwright: Playwright) -> None:
-    port = example.url.rstrip("/").rpartition(":")[2]
-    with launch(playwright, "--host-resolver-rules=MAP notes.test 127.0.0.1") as browser:
-        page = browser.new_page()
-        page.goto(f"http://notes.test:{port}/")
-        page.get_by_role("button", name="Record", exact=True).click()
-        expect(page.get_by_role("status")).to_have_text(
-            "Recording works on secure pages only. Open this page with https."
-        )
+def test_a_page_without_https_is_told_so(example: ExampleBackend, open_page: OpenPage) -> None:
+    page = open_page(example.url.replace("127.0.0.1", "notes.test"), allowed=False)
+    page.get_by_role("button", name="Record", exact=True).click()
+    expect(page.get_by_role("status")).to_have_text(
+        "Recording works on secure pages only. Open this page with https."
+    )
 
 
 def _as_url(clip: str) -> str:

@@ -16,6 +16,7 @@ PHONE = ViewportSize(width=390, height=844)
 _QUIET = (
     *("--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
+    "--host-resolver-rules=MAP notes.test 127.0.0.1",  # a name that is no secure context
 )
 _SERIOUS = {"serious", "critical"}
 PATIENCE_MS = 20_000

@@ -22,7 +22,7 @@ from vocafuse_server.notes.search_text import (
 )
 
 # Of so many that were made last, the best come first; all others follow, newest first.
-RANKED = 1000
+RANKED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
