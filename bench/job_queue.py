@@ -35,7 +35,6 @@ from typing import Protocol
 import numpy as np
 import psutil
 from procrastinate import App
-from threadpoolctl import threadpool_limits
 
 from bench.job_figures import IDLE_WORKERS, Result, Through, report
 from bench.load_page import write_page
@@ -51,6 +50,7 @@ from vocafuse_server.core.queue import JobQueue, Queue, Task
 from vocafuse_server.core.settings import Settings
 from vocafuse_server.jobs.running import Crew, run_queues
 from vocafuse_server.schema import migrate
+from vocafuse_server.transcription.hardware import keep_numpy_to_one_thread
 
 _PLACES = 8  # As many as the product's default has transcriptions in flight.
 _OUTSTANDING = 100
@@ -295,9 +295,9 @@ async def _work(url: str, work: Work, connection: Connection) -> None:
 def _multiply(products: int) -> None:
     matrix = np.ones((_WIDTH, _WIDTH), np.float32)
     product = np.empty_like(matrix)
-    with threadpool_limits(1):
-        for _ in range(products):
-            np.matmul(matrix, matrix, out=product)
+    keep_numpy_to_one_thread()
+    for _ in range(products):
+        np.matmul(matrix, matrix, out=product)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import time
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import cast
 from uuid import uuid4
 
 import numpy as np
@@ -106,7 +107,7 @@ def texts(tenant: TenantId, size: int, *, seed: int) -> str:
     # The exponential of what is spread evenly has a density of 1/x, as ranks of words have.
     ranks = np.power(len(words), np.random.default_rng(seed).random((size, WORDS_A_NOTE))).astype(int) - 1
     rest = f"[],[],en,1,1,local,base,1,{YEAR_END},{YEAR_END}"
-    rows = (" ".join(words[rank] for rank in note) for note in ranks)
+    rows = (" ".join(words[rank] for rank in note) for note in cast("list[list[int]]", ranks.tolist()))
     return "".join(f"{uuid7()},{uuid7()},{tenant},{text},{rest}\n" for text in rows)
 
 
