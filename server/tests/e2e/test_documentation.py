@@ -47,8 +47,11 @@ def folder(tmp_path: Path) -> Path:
     """A reader's folder: a clone of the repository, and recordings of their own."""
     for name in (".venv", "server", "sdk"):
         (tmp_path / name).symlink_to(REPOSITORY / name)
-    for name in ("meeting.m4a", "note.m4a"):
+    (tmp_path / "recordings").mkdir()
+    for name in ("meeting.m4a", "note.m4a", "recordings/first.m4a"):
         (tmp_path / name).symlink_to(AUDIO / "iphone-voice-memo.m4a")
+    for name in ("note.wav", "recordings/second.wav"):
+        (tmp_path / name).symlink_to(AUDIO / "whats-the-date-today.wav")
     return tmp_path
 
 
@@ -110,14 +113,14 @@ def _environment(server: Server) -> dict[str, str]:
         base_url=known["base_url"],
     )
     with server.client() as client:
-        note_id = client.voicenotes.upload(AUDIO / "whats-the-date-today.wav").id
+        note = client.voicenotes.wait(client.voicenotes.upload(AUDIO / "whats-the-date-today.wav").id)
     return {
         **server.environment,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "KEY": known["api_key"],
         "SECRET": known["api_secret"],
         "TOKEN": token()["token"],
-        "ID": note_id,
+        "ID": note.id,
         "VOCAFUSE_WEBHOOK_SECRET": "whsec_dGVzdA==",
     }
 
@@ -130,6 +133,7 @@ def _filled_in(code: str, *, server: Server, site: str, hook: str) -> str:
         ("http://127.0.0.1:8000", server.origin),
         ("https://notes.example.com", server.origin),
         ("https://voice.example.com", server.origin),
+        ("sk_live_…:…", f"{known['api_key']}:{known['api_secret']}"),
         ('api_key="sk_live_..."', f'api_key="{known["api_key"]}"'),
         ('api_secret="..."', f'api_secret="{known["api_secret"]}"'),
     ):
