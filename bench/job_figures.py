@@ -92,7 +92,7 @@ def report(result: Result) -> Report:
 _ABOUT = (
     "The product's own queue over a Postgres that flushes what it commits, without the rest of the service:"
     " each job is put there in a transaction of its own, in its tenant's turn. Its start is on an idle fleet"
-    f" of {IDLE_WORKERS} workers, from before the commit to the job's first line; jobs that do nothing go as fast"
-    " as they can, all on the same cores; jobs that compute multiply matrices for 56 ms, one at a time, in"
-    " workers of one core each, which Postgres uses too."
+    f" of {IDLE_WORKERS} workers, from before the commit to the job's first line; jobs that do nothing go as"
+    " fast as they can, all on the same cores; jobs that compute multiply matrices for 56 ms, one at a time,"
+    " in workers of one core each, which Postgres uses too."
 )

@@ -102,10 +102,10 @@ def needs_table(found: Measured) -> str:
         ("on processors: cores of APIs and workers", [f"{cores(found, rate):,}" for rate in RATES]),
         ("or on GPUs: H100s", [f"{gpus(rate):,}" for rate in RATES]),
         ("… and cores beside them", [f"{cores(found, rate, with_gpu=True):,}" for rate in RATES]),
-        ("Postgres: cores busy", [f"{rate * found.postgres_s:,.2g}" for rate in RATES]),
+        ("Postgres: cores busy", [_short(rate * found.postgres_s) for rate in RATES]),
         ("Postgres: rows a month", [_bytes(_monthly(rate) * ROW_BYTES) for rate in RATES]),
         ("audio a day", [_bytes(rate * _DAY_S * AUDIO_BYTES) for rate in RATES]),
-        ("audio coming in", [f"{rate * AUDIO_BYTES * 8 / 1e6:,.2g} Mbit/s" for rate in RATES]),
+        ("audio coming in", [f"{_short(rate * AUDIO_BYTES * 8 / 1e6)} Mbit/s" for rate in RATES]),
     ]
     return _table(["notes a second", *(f"{rate:,}" for rate in RATES)], rows)
 
@@ -127,12 +127,12 @@ def prices_table(found: Measured) -> str:
 
 
 def waiting_table(found: Measured) -> str:
-    """The simulation of workers of one core each, for an hour; steady, and with bursts of three times."""
+    """The simulation of workers of one core each; steady, and with bursts of three times the rate."""
     rows: list[tuple[str, list[str]]] = []
     for rate, seconds in ((1, _HOUR_S), (100, _HOUR_S // 4)):
         for times in (1, 3):
-            for busy in (0.9, 0.75, 0.6, 0.4):
-                count = math.ceil(rate * found.worker_s / busy)
+            fewest = math.ceil(rate * found.worker_s / 0.9)
+            for count in sorted({math.ceil(fewest * share) for share in (1, 1.25, 1.5, 2, 3)}):
                 rows.append((f"{rate}", _waiting(found, rate, count, times, seconds)))
     return _table(
         ["notes a second", "at most", "workers", "busy", "wait, mean s", "delay p95 s", "p99 s"], rows
@@ -171,6 +171,10 @@ def _bytes(amount: float) -> str:
         if amount < 1000:
             return f"{amount:,.3g} {unit}"
     return f"{amount / 1000:,.3g} PB"
+
+
+def _short(amount: float) -> str:
+    return f"{amount:,.0f}" if amount >= 10 else f"{amount:.2g}"
 
 
 def _dollars(amount: float) -> str:
