@@ -35,7 +35,7 @@ class Work:
 
 @asynccontextmanager
 async def running(
-    database: Database, database_url: str, work: Work, *, stop_s: float = PATIENCE_S
+    database: Database, database_url: str, work: Work, *, stop_s: float = PATIENCE_S, poll_s: float = 1.0
 ) -> AsyncGenerator[asyncio.Event]:
     """The queue for maintenance while the block runs; yields what stops it."""
     stop, ready = asyncio.Event(), asyncio.Event()
@@ -48,6 +48,7 @@ async def running(
         stop_s=stop_s,
         is_alone=True,
         register=work.register,
+        poll_s=poll_s,
     )
     task = asyncio.create_task(run_queues(crew, stop, on_ready=ready.set))
     await asyncio.wait_for(ready.wait(), PATIENCE_S)
@@ -104,6 +105,46 @@ async def test_jobs_run_on_after_every_connection_was_cut(database: Database, da
         assert {await next_of(work.ended) for _ in range(2)} == {"before", "after"}
         await until_left(onlooker)
         await onlooker.close()
+
+
+# Postgres looks for a job and, having found none, answers only once nobody has the lock.
+SLOW_FETCH = """
+ALTER FUNCTION procrastinate_fetch_job_v2 RENAME TO fetch_at_once;
+CREATE FUNCTION procrastinate_fetch_job_v2(queues varchar[], worker bigint) RETURNS procrastinate_jobs
+LANGUAGE plpgsql AS $$
+DECLARE found procrastinate_jobs := fetch_at_once(queues, worker);
+BEGIN
+  IF found.id IS NULL THEN PERFORM pg_advisory_xact_lock_shared(1); END IF;
+  RETURN found;
+END $$
+"""
+LISTENS_AND_WAITS = """
+SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = database
+WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted
+AND EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN %')
+"""
+
+
+async def until_it_listens_and_waits(database: Database) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        found = None
+        while found is None:
+            async with database.transaction() as session:
+                found = await session.scalar(text(LISTENS_AND_WAITS))
+
+
+async def test_a_job_announced_while_none_is_found_need_not_wait_for_the_next_poll(
+    database: Database, database_url: str
+) -> None:
+    work = Work()
+    await execute(database_url, SLOW_FETCH)
+    async with await psycopg.AsyncConnection.connect(libpq_url(database_url)) as lock:
+        await lock.execute("SELECT pg_advisory_xact_lock(1)")
+        async with running(database, database_url, work, poll_s=10 * PATIENCE_S):
+            await until_it_listens_and_waits(database)
+            await put(database, "meanwhile")
+            await lock.commit()
+            assert await next_of(work.began) == "meanwhile"
 
 
 async def test_a_job_of_which_the_end_could_not_be_written_is_not_left_as_running(

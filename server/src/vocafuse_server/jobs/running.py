@@ -1,7 +1,8 @@
 """Running a worker's queues until it is asked to stop, whatever becomes of the database meanwhile."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,8 +10,8 @@ from datetime import datetime, timedelta
 from procrastinate import App
 from procrastinate.connector import BaseConnector
 from procrastinate.exceptions import ConnectorException
-from procrastinate.jobs import Job, Status
-from procrastinate.manager import JobManager
+from procrastinate.jobs import Job, Notification, Status
+from procrastinate.manager import JobManager, NotificationCallback
 from psycopg import OperationalError
 from psycopg.errors import RaiseException
 
@@ -22,8 +23,6 @@ from vocafuse_server.core.queue_queries import forget_workers, give_back_jobs
 
 log = get_logger(__name__)
 
-# How soon a job is noticed whose time comes; new ones announce themselves.
-_POLL_S = 1.0
 # A worker beats every 10 s; three missed beats, and its jobs are somebody else's.
 _SILENCE = timedelta(seconds=30)
 _GIVE_BACK_EVERY_S = 5.0
@@ -42,6 +41,7 @@ class Crew:
         stop_s: How long jobs go on after a stop before they are given back to the queue.
         is_alone: Whether no other worker can be there, so that all whom the database knows are dead.
         register: Gives every task its function.
+        poll_s: How soon a job is noticed whose time comes; new ones announce themselves.
     """
 
     database: Database
@@ -52,6 +52,7 @@ class Crew:
     stop_s: float
     is_alone: bool
     register: Callable[[App], None]
+    poll_s: float = 1.0
 
 
 async def run_queues(crew: Crew, stop: asyncio.Event, *, on_ready: Callable[[], None]) -> None:
@@ -103,7 +104,7 @@ async def _run_queue(app: App, crew: Crew, queue: Queue) -> None:
         concurrency=crew.places[queue],
         install_signal_handlers=False,
         delete_jobs="successful",
-        fetch_job_polling_interval=_POLL_S,
+        fetch_job_polling_interval=crew.poll_s,
         shutdown_graceful_timeout=crew.stop_s,
     )
 
@@ -125,9 +126,10 @@ async def _give_back(database: Database, *, all_dead: bool = False) -> None:
 
 
 class _WatchedJobs(JobManager):
-    """Notices when it can't be written down what came of a job.
+    """Notices when it can't be written down what came of a job, and what is announced at a bad moment.
 
-    Such a job would count as running for as long as its worker lives.
+    A job of the first kind would count as running for as long as its worker lives. One that is announced
+    while the worker finds none would wait for the next poll: the worker takes the announcement for heard.
 
     Args:
         lost: Is set then.
@@ -136,6 +138,26 @@ class _WatchedJobs(JobManager):
     def __init__(self, connector: BaseConnector, lost: asyncio.Event) -> None:
         super().__init__(connector)
         self._lost = lost
+        self._announced: Counter[tuple[str, ...]] = Counter()
+
+    async def listen_for_jobs(
+        self, *, on_notification: NotificationCallback, queues: Iterable[str] | None = None
+    ) -> None:
+        mine = tuple(queues or ())
+
+        async def announced(*, channel: str, notification: Notification) -> None:
+            self._announced[mine] += 1
+            await on_notification(channel=channel, notification=notification)
+
+        await super().listen_for_jobs(on_notification=announced, queues=queues)
+
+    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
+        mine = tuple(queues or ())
+        while True:
+            announced = self._announced[mine]
+            job = await super().fetch_job(queues, worker_id)
+            if job is not None or self._announced[mine] == announced:
+                return job
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
         try:
