@@ -105,7 +105,8 @@ def texts(tenant: TenantId, size: int, *, seed: int) -> str:
     """Rows of transcriptions as CSV."""
     words = vocabulary()
     # The exponential of what is spread evenly has a density of 1/x, as ranks of words have.
-    ranks = np.power(len(words), np.random.default_rng(seed).random((size, WORDS_A_NOTE))).astype(int) - 1
+    spread = np.random.default_rng(seed).random((size, WORDS_A_NOTE))
+    ranks: list[list[int]] = (np.power(len(words), spread).astype(int) - 1).tolist()
     rest = f"[],[],en,1,1,local,base,1,{YEAR_END},{YEAR_END}"
     rows = (" ".join(words[rank] for rank in note) for note in cast("list[list[int]]", ranks.tolist()))
     return "".join(f"{uuid7()},{uuid7()},{tenant},{text},{rest}\n" for text in rows)

@@ -1,4 +1,8 @@
+import { capitalized } from "./format.js";
 import { end, ROOT, token } from "./session.js";
+
+/** What fields are called here. @type {Record<string, string>} */
+const FIELDS = { url: "The address" };
 
 /** What went wrong, as a sentence for people. */
 export class CallError extends Error {
@@ -63,7 +67,7 @@ function sentence(status, error) {
   if (status === 403) return "Your API key doesn't allow this.";
   if (status === 429) return "Too much was asked for at once. Wait a moment and try again.";
   const { field, reason } = error?.details ?? {};
-  if (field && reason) return `${field.slice(0, 1).toUpperCase()}${field.slice(1).replaceAll("_", " ")} ${reason}.`;
+  if (field && reason) return `${FIELDS[field] ?? capitalized(field.replaceAll("_", " "))} ${reason}.`;
   return error?.message ?? "The server has a problem. Try again in a moment.";
 }
 

@@ -1,6 +1,6 @@
 import { call } from "../api.js";
 import { h, icon } from "../dom.js";
-import { dateAndTime, moment, plural } from "../format.js";
+import { capitalized, dateAndTime, moment, plural } from "../format.js";
 import { tableOf } from "./account-page.js";
 import { confirmFirst } from "./dialogs.js";
 import { toast, toastError } from "./toasts.js";
@@ -110,7 +110,7 @@ export class DeliveryLog {
       "tr",
       {},
       h("th", { scope: "row" }, delivery.event),
-      h("td", {}, h("span", { class: `badge is-${delivery.status}` }, delivery.status)),
+      h("td", {}, h("span", { class: `badge is-${delivery.status}` }, capitalized(delivery.status))),
       h("td", {}, dateAndTime(moment(delivery.created_at))),
       h("td", { class: "number" }, delivery.attempt_count),
       h("td", {}, last ? `${last.status_code ?? last.error ?? "no answer"}, ${last.duration_ms} ms` : "–"),

@@ -141,7 +141,7 @@ class Upload {
     this.#status.textContent = sentenceOf(error);
     this.element.classList.add("is-error");
     const mayWork = error instanceof VocaFuseError && error.temporary;
-    const again = h("button", { type: "button", "aria-label": `Send ${name} again`, onclick: this.#again }, "Try again");
+    const again = h("button", { type: "button", "aria-label": `Send again: ${name}`, onclick: this.#again }, "Send again");
     const close = { type: "button", class: "quiet square", "aria-label": `Forget ${name}`, onclick: forget };
     this.#choices.replaceChildren(...(mayWork ? [again] : []), h("button", close, icon("close")));
   }

@@ -15,7 +15,13 @@ const SCOPES = {
   "account:read": "See the account and its keys",
   "account:write": "Change the account and its keys",
 };
-const LIFETIMES = { "": "Never", 7: "In a week", 30: "In a month", 365: "In a year" };
+/** Days, and what they are called; the first is what is chosen if nobody chooses. */
+const LIFETIMES = /** @type {const} */ ([
+  ["", "Never"],
+  ["7", "In a week"],
+  ["30", "In a month"],
+  ["365", "In a year"],
+]);
 const DAY_MS = 86_400_000;
 
 export const keysPage = () =>
@@ -80,7 +86,7 @@ function createKey(reload) {
   const lifetime = h(
     "select",
     { id: "key-life" },
-    Object.entries(LIFETIMES).map(([days, label]) => h("option", { value: days }, label)),
+    LIFETIMES.map(([days, label]) => h("option", { value: days }, label)),
   );
   const make = async (/** @type {FormData} */ answers) => {
     const expires_at = lifetime.value

@@ -84,7 +84,9 @@ class NotePage {
 
   shown() {
     this.#fitTitle();
-    void this.#player.load(this.#note.id, this.#startAt);
+    // What can't be decoded there can't be played here.
+    this.#player.element.hidden = this.#note.failure?.code === "UNSUPPORTED_AUDIO";
+    if (!this.#player.element.hidden) void this.#player.load(this.#note.id, this.#startAt);
   }
 
   get keys() {
