@@ -16,7 +16,6 @@ import time
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import cast
 from uuid import uuid4
 
 import numpy as np
@@ -108,7 +107,7 @@ def texts(tenant: TenantId, size: int, *, seed: int) -> str:
     spread = np.random.default_rng(seed).random((size, WORDS_A_NOTE))
     ranks: list[list[int]] = (np.power(len(words), spread).astype(int) - 1).tolist()
     rest = f"[],[],en,1,1,local,base,1,{YEAR_END},{YEAR_END}"
-    rows = (" ".join(words[rank] for rank in note) for note in cast("list[list[int]]", ranks.tolist()))
+    rows = (" ".join(words[rank] for rank in note) for note in ranks)
     return "".join(f"{uuid7()},{uuid7()},{tenant},{text},{rest}\n" for text in rows)
 
 

@@ -189,6 +189,7 @@ def test_decoders_end_with_the_server() -> None:
         "asyncio.run(main())\n"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
+    assert result.stdout, result.stderr
     try:
         child = psutil.Process(int(result.stdout))
     except psutil.NoSuchProcess:
