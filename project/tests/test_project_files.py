@@ -38,6 +38,17 @@ def test_every_target_that_is_named_exists(name: str) -> None:
     assert {target for pair in named for target in pair if target} <= TARGETS
 
 
+def test_what_contributing_names_exists() -> None:
+    text = (REPOSITORY / "CONTRIBUTING.md").read_text().replace("NAME.py", "remote.py")
+    named = re.findall(r"`([\w/]+\.(?:py|md|json|yml))(?::(\w+))?`", text)
+    homes = [REPOSITORY / home for home in ("", "server/src/vocafuse_server", "server/tests")]
+    checked = [(name, function) for name, function in named if "/" in name or function]
+    assert len(checked) > 20
+    for name, function in checked:
+        sources = [(home / name).read_text() for home in homes if (home / name).is_file()]
+        assert [f"def {function}" in source or not function for source in sources] == [True], (name, function)
+
+
 def test_the_changelog_keeps_its_form() -> None:
     text = (REPOSITORY / "CHANGELOG.md").read_text()
     releases = re.findall(r"^## (.+)$", text, re.MULTILINE)
