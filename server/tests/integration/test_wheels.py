@@ -77,12 +77,7 @@ def test_a_wheel_holds_every_file_and_what_links_lead_to(environment: Path, pack
 def test_the_commands_run_from_the_wheels(environment: Path) -> None:
     assert "migrate" in _run(environment, "vocafuse-server", "--help")
     assert "upload" in _run(environment, "vocafuse", "--help")
-    assert __version__ in _run(environment, "vocafuse", "--version")
-
-
-def test_the_whole_app_is_put_together_from_the_wheel(environment: Path) -> None:
-    where = "import vocafuse, vocafuse_server as s; print(vocafuse.__file__, s.__file__, sep='\\n')"
-    found = _run(environment, "python", "-I", "-c", where).splitlines()
+    where = "import vocafuse, vocafuse_server as s; print(vocafuse.__file__, s.__file__, s.__version__)"
+    *found, version = _run(environment, "python", "-I", "-c", where).split()
     assert [Path(name).is_relative_to(environment) for name in found] == [True, True]
-    described = _run(environment, "python", "-I", "-m", "vocafuse_server.openapi")
-    assert described == (REPOSITORY / "openapi.json").read_text()
+    assert version == __version__
