@@ -121,7 +121,9 @@ class NotesPage {
     this.#typing = setTimeout(async () => {
       this.#page = 0;
       this.#remember();
+      this.#list.ariaBusy = "true";
       await this.load();
+      this.#list.ariaBusy = "false";
       if (this.#words) announce(`${plural(this.#total, "note")} found.`);
     }, TYPING_MS);
   }
