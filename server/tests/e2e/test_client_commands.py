@@ -94,6 +94,7 @@ def test_a_note_from_its_search_to_its_end(shell: Shell, tmp_path: Path) -> None
     assert float(hits[0][1]) < 3
     assert "birch canoe" in hits[0][3]
     assert shell.run("transcript", note_id, "--format", "vtt").startswith("WEBVTT\n")
+    assert "# A zeppelin" in shell.run("transcript", note_id, "--format", "markdown")
     assert json.loads(shell.run("transcript", note_id, "--format", "json"))["words"]
     shell.run("audio", note_id, "--output", tmp_path / "back.wav")
     assert (tmp_path / "back.wav").read_bytes() == CLIP.read_bytes()

@@ -338,6 +338,15 @@ def test_interrupting_is_quiet(run: Run, tmp_path: Path) -> None:
     assert (process.returncode, output) == (130, (b"", b""))
 
 
+def test_a_reader_that_has_had_enough_is_no_error(run: Run, server: Server) -> None:
+    server.reply(status=204)
+    ours, theirs = os.pipe()
+    os.close(ours)
+    result = subprocess.run([*COMMAND, "delete", "rec_1"], stdout=theirs, stderr=PIPE, check=False)
+    os.close(theirs)
+    assert (result.returncode, result.stderr) == (1, b"")
+
+
 def test_interrupting_many_uploads_waits_for_no_answer(run: Run, tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / f"{name}.wav").write_bytes(b"RIFF")

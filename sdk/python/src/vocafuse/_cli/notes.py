@@ -117,7 +117,9 @@ def get_command(context: typer.Context, note_id: NoteId, as_json: AsJson = False
 
 def search_command(
     context: typer.Context,
-    words: Annotated[list[str], typer.Argument(metavar="WORDS...", help='As typed; "a phrase", -without.')],
+    words: Annotated[
+        list[str], typer.Argument(metavar="WORDS...", help='As typed; "a phrase", begin*, -without.')
+    ],
     limit: Limit = None,
     page: PageNumber = None,
     newest: Annotated[bool, typer.Option("--newest", help="Newest first, not the best first.")] = False,

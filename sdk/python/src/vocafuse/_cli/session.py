@@ -32,6 +32,9 @@ def open_client(context: typer.Context) -> Generator[Client, None, None]:
     try:
         with Client(base_url=base_url_of(context)) as client:
             yield client
+    except BrokenPipeError:
+        # Whoever reads what is printed has had enough; Typer ends without a word.
+        raise
     except (VocaFuseError, OSError) as error:
         printing.print_error(reason_of(error))
         raise typer.Exit(1) from None

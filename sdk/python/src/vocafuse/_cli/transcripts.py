@@ -21,13 +21,16 @@ class Format(str, Enum):
     """What a transcript is written as."""
 
     TEXT = "text"
+    MARKDOWN = "markdown"
     SRT = "srt"
     VTT = "vtt"
     JSON = "json"
 
 
-_SUFFIXES = {Format.TEXT: ".txt"}
-FormatOption = Annotated[Format, typer.Option("--format", "-f", help="Text, subtitles, or all there is.")]
+_SUFFIXES = {Format.TEXT: ".txt", Format.MARKDOWN: ".md"}
+FormatOption = Annotated[
+    Format, typer.Option("--format", "-f", help="Text, a page, subtitles, or all there is.")
+]
 FolderOption = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FOLDER", help="Write a file for each note there; else stdout."),
@@ -49,7 +52,7 @@ def add_commands(app: typer.Typer) -> None:
 def transcript_command(
     context: typer.Context, note_ids: NoteIds, form: FormatOption = Format.TEXT, folder: FolderOption = None
 ) -> None:
-    """Get the transcripts of notes: text, SRT or VTT subtitles, or JSON."""
+    """Get the transcripts of notes: text, Markdown, SRT or VTT subtitles, or JSON."""
     with open_client(context) as client:
         for note_id in note_ids:
             text = transcript(client, note_id, form)
