@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,7 +46,13 @@ INSERT INTO api_keys (id, tenant_id, name, api_key, secret_digest, scopes, statu
 SELECT gen_random_uuid(), %(id)s, '', %(key)s, %(digest)s, scopes, 'active', now(), now()
 FROM api_keys LIMIT 1
 """
-_SOME_NOTES = "SELECT id FROM notes WHERE tenant_id = %s AND status = 'transcribed' ORDER BY id LIMIT %s"
+# By their random ids, so that they lie anywhere; not of all, which would be sorted for each tenant.
+_SOME_NOTES = """
+SELECT id FROM (
+  SELECT id FROM notes WHERE tenant_id = %s AND status = 'transcribed' LIMIT 50000
+) AS some ORDER BY id LIMIT %s
+"""
+_VACUUMING = "SELECT 1 FROM pg_stat_activity WHERE backend_type = 'autovacuum worker'"
 
 
 @dataclass(frozen=True)
@@ -152,7 +159,7 @@ def _filled(database_url: str, tenant: TenantId, more: int) -> int:
 
 
 def _settled(database_url: str) -> None:
-    """As a server leaves its database that has had a minute: counts folded, tables vacuumed."""
+    """As a server leaves a database after some minutes: counts folded, tables vacuumed, all written."""
 
     async def fold() -> None:
         database = Database(database_url, pool_size=2, statement_s=300)
@@ -162,6 +169,10 @@ def _settled(database_url: str) -> None:
 
     asyncio.run(fold())
     settle(database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+        while connection.execute(_VACUUMING).fetchone() is not None:
+            time.sleep(1)
 
 
 def _wait_for_idle(database_url: str) -> None:
