@@ -35,6 +35,7 @@ from typing import Protocol
 import numpy as np
 import psutil
 from procrastinate import App
+from threadpoolctl import threadpool_limits
 
 from bench.job_figures import IDLE_WORKERS, Result, Through, report
 from bench.load_page import write_page
@@ -50,7 +51,6 @@ from vocafuse_server.core.queue import JobQueue, Queue, Task
 from vocafuse_server.core.settings import Settings
 from vocafuse_server.jobs.running import Crew, run_queues
 from vocafuse_server.schema import migrate
-from vocafuse_server.transcription.hardware import keep_numpy_to_one_thread
 
 _PLACES = 8  # As many as the product's default has transcriptions in flight.
 _OUTSTANDING = 100
@@ -295,9 +295,9 @@ async def _work(url: str, work: Work, connection: Connection) -> None:
 def _multiply(products: int) -> None:
     matrix = np.ones((_WIDTH, _WIDTH), np.float32)
     product = np.empty_like(matrix)
-    keep_numpy_to_one_thread()
-    for _ in range(products):
-        np.matmul(matrix, matrix, out=product)
+    with threadpool_limits(1, user_api="blas"):
+        for _ in range(products):
+            np.matmul(matrix, matrix, out=product)
 
 
 if __name__ == "__main__":
