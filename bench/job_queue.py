@@ -261,6 +261,7 @@ def _worker(url: str, work: Work, connection: Connection) -> None:
     if work.core is not None:
         os.sched_setaffinity(0, [work.core])
     configure_logging(Settings(log_level="warning"))
+    threadpool_limits(1, user_api="blas")
     asyncio.run(_work(url, work, connection))
 
 
@@ -295,9 +296,8 @@ async def _work(url: str, work: Work, connection: Connection) -> None:
 def _multiply(products: int) -> None:
     matrix = np.ones((_WIDTH, _WIDTH), np.float32)
     product = np.empty_like(matrix)
-    with threadpool_limits(1, user_api="blas"):
-        for _ in range(products):
-            np.matmul(matrix, matrix, out=product)
+    for _ in range(products):
+        np.matmul(matrix, matrix, out=product)
 
 
 if __name__ == "__main__":
