@@ -139,3 +139,14 @@ def test_a_form_written_by_hand_is_answered_and_nothing_is_kept(server: Server, 
         left = "SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'transcribe_dictation'"
         wait_until(lambda: database.execute(left).fetchone() == (0,), within_s=10)
     assert [path for path in server.data_dir.glob("audio/incoming/*") if path.is_file()] == []
+
+
+def test_the_documented_lines_work(server: Server, bearer: str, capsys: pytest.CaptureFixture[str]) -> None:
+    page = Path(__file__).parents[3] / "docs" / "integrations.md"
+    [lines] = re.findall(r"```python\n(from openai .*?)```", page.read_text(), re.DOTALL)
+    here = {"http://127.0.0.1:8000": server.origin, "sk_live_…:…": bearer, "note.wav": str(SPOKEN)}
+    for written, meant in here.items():
+        assert written in lines
+        lines = lines.replace(written, meant)
+    exec(lines, {})
+    assert words_of(capsys.readouterr().out) == WORDS
