@@ -27,10 +27,16 @@ class WireAnswer:
 
 
 @asynccontextmanager
-async def served(app: FastAPI, settings: Settings) -> AsyncGenerator[int]:
-    """The app under uvicorn on a loopback port, which it yields."""
+async def served(app: FastAPI, settings: Settings, *, started: bool = False) -> AsyncGenerator[int]:
+    """The app under uvicorn on a loopback port, which it yields.
+
+    Args:
+        started: It runs already, so uvicorn neither starts nor stops it.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = ApiServer(server_config(app, settings))
+        config = server_config(app, settings)
+        config.lifespan = "off" if started else config.lifespan
+        server = ApiServer(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         yield listener.getsockname()[1]
         server.should_exit = True

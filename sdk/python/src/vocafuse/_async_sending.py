@@ -17,6 +17,7 @@ from vocafuse._http import (
     USER_AGENT,
     RequestOptions,
     answer_from,
+    async_close_when_forgotten,
     failure_from,
     head_from,
     keep_signatures_out_of_logs,
@@ -60,6 +61,7 @@ class AsyncHttp:
             transport=transport,
             follow_redirects=False,
         )
+        async_close_when_forgotten(self, self._client)
 
     async def run(self, flow: Flow[ResultT]) -> ResultT:
         """Drives a flow to its result, or to the exception it raises."""

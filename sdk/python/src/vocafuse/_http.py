@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
@@ -146,6 +147,15 @@ def _hide_query(record: logging.LogRecord) -> bool:
 
 def _without_query(argument: object) -> object:
     return str(argument.copy_with(query=None)) if isinstance(argument, httpx2.URL) else argument
+
+
+def close_when_forgotten(owner: object, client: httpx2.Client) -> None:
+    """Scripts and web apps rarely close a client: its connections end with what owns them."""
+    weakref.finalize(owner, client.close)
+
+
+def async_close_when_forgotten(owner: object, client: httpx2.AsyncClient) -> None:
+    """Does nothing: closing takes the event loop of the connections, which may be gone by then."""
 
 
 def _origin(url: str) -> str:

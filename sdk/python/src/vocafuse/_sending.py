@@ -18,6 +18,7 @@ from vocafuse._http import (
     USER_AGENT,
     RequestOptions,
     answer_from,
+    close_when_forgotten,
     failure_from,
     head_from,
     keep_signatures_out_of_logs,
@@ -61,6 +62,7 @@ class Http:
             transport=transport,
             follow_redirects=False,
         )
+        close_when_forgotten(self, self._client)
 
     def run(self, flow: Flow[ResultT]) -> ResultT:
         """Drives a flow to its result, or to the exception it raises."""
