@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,8 +13,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from vocafuse import Client
-from vocafuse._clock import Clock
+from vocafuse import AsyncClient, Client
+from vocafuse._clock import AsyncClock, Clock
 
 KEY, SECRET = "sk_test_abcdefghijklmnopqrstuv", "secret-that-nobody-may-see"
 # The canned answers are those of a server that has no events: whoever waits asks for the note.
@@ -101,6 +101,27 @@ def make_client(fake_time: FakeTime) -> Generator[Callable[..., Client], None, N
     yield make
     for client in clients:
         client.close()
+
+
+@pytest.fixture
+async def make_async_client(fake_time: FakeTime) -> AsyncGenerator[Callable[..., AsyncClient], None]:
+    """The same for the async client."""
+    clients: list[AsyncClient] = []
+
+    async def sleep(seconds: float) -> None:
+        fake_time.sleep(seconds)
+
+    def make(answers: Handler | Sequence[httpx2.Response], **arguments: Any) -> AsyncClient:
+        handler = answers if callable(answers) else _in_turn(answers)
+        given: dict[str, Any] = {"api_key": KEY, "api_secret": SECRET, **arguments}
+        given.setdefault("transport", httpx2.MockTransport(handler))
+        clock = AsyncClock(now_s=lambda: fake_time.now_s, sleep=sleep)
+        clients.append(AsyncClient(**given, _clock=clock, _jitter=lambda: 1.0))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        await client.close()
 
 
 def _in_turn(responses: Sequence[httpx2.Response]) -> Handler:
