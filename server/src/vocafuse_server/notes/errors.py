@@ -4,16 +4,27 @@ Messages name the resource and say "transcription" where it is about one: publis
 the exception class by those words. The dialect puts "Recording" where its vocabulary says so.
 """
 
+from typing import TypeVar
+
 from vocafuse_server.accounts.errors import RateLimited
 from vocafuse_server.core.errors import ApiError, Conflict, NotFound
 
 _READER_RETRY_S = 30
+
+Found = TypeVar("Found")
 
 
 class NoteNotFound(NotFound):
     code = 3001
     name = "VOICENOTE_NOT_FOUND"
     default_message = "Voice note not found"
+
+
+def existing(found: Found | None) -> Found:
+    """The note that was looked for, or whatever was to come of it; raises NoteNotFound if there is none."""
+    if found is None:
+        raise NoteNotFound
+    return found
 
 
 class TranscriptionNotReady(NotFound):

@@ -10,7 +10,7 @@ from vocafuse_server.core.database import JsonObject
 from vocafuse_server.core.ids import NoteId
 from vocafuse_server.core.queue import JobQueue, Queue, Task
 from vocafuse_server.notes import queries, service
-from vocafuse_server.notes.errors import NoteNotFound, TranscriptionNotReady
+from vocafuse_server.notes.errors import TranscriptionNotReady, existing
 from vocafuse_server.notes.filters import Owner
 from vocafuse_server.notes.intake import ArrivedAudio
 from vocafuse_server.notes.models import Note, NoteStatus, TranscriptionRow
@@ -66,10 +66,10 @@ async def update_note(
     Raises:
         NoteNotFound: This owner has none with this id.
     """
-    changed = note_id and await queries.change_details(session, owner, note_id, changes.values(), now=now)
-    if not changed:
-        raise NoteNotFound
-    return changed
+    details = changes.values()
+    return existing(
+        await queries.change_details(session, owner, note_id, details, now=now) if note_id else None
+    )
 
 
 async def put_away(
@@ -80,9 +80,7 @@ async def put_away(
     Raises:
         NoteNotFound: This owner has none with this id.
     """
-    note = note_id and await queries.put_note_away(session, owner, note_id, now=now)
-    if not note:
-        raise NoteNotFound
+    note = existing(await queries.put_note_away(session, owner, note_id, now=now) if note_id else None)
     await service.announce_deletion(session, queue, note, now=now)
 
 
@@ -100,9 +98,7 @@ async def put_away_for_a_while(
     Raises:
         NoteNotFound: This owner has none with this id.
     """
-    note = note_id and await queries.put_note_away(session, owner, note_id, now=now)
-    if not note:
-        raise NoteNotFound
+    note = existing(await queries.put_note_away(session, owner, note_id, now=now) if note_id else None)
     await queue.enqueue(
         session,
         Task.PURGE_NOTE,

@@ -19,6 +19,7 @@ from vocafuse_server.notes.errors import (
     NoteNotFound,
     TranscriptionFailed,
     TranscriptionNotReady,
+    existing,
 )
 from vocafuse_server.notes.events import announce_note
 from vocafuse_server.notes.filters import Owner
@@ -187,10 +188,7 @@ async def get_note(session: AsyncSession, owner: Owner, note_id: NoteId | None) 
     Raises:
         NoteNotFound: This owner has none with this id.
     """
-    found = await queries.find_note(session, owner, note_id) if note_id else None
-    if found is None:
-        raise NoteNotFound
-    return found
+    return existing(await queries.find_note(session, owner, note_id) if note_id else None)
 
 
 async def read_note(rows: RowReader, owner: Owner, note_id: NoteId | None) -> NoteRow:
@@ -199,10 +197,7 @@ async def read_note(rows: RowReader, owner: Owner, note_id: NoteId | None) -> No
     Raises:
         NoteNotFound: This owner has none with this id.
     """
-    found = await queries.read_note(rows, owner, note_id) if note_id else None
-    if found is None:
-        raise NoteNotFound
-    return found
+    return existing(await queries.read_note(rows, owner, note_id) if note_id else None)
 
 
 async def transcribe_again(
@@ -272,9 +267,7 @@ async def delete_note(
     Raises:
         NoteNotFound: This owner has none with this id.
     """
-    note = await queries.delete_note(session, owner, note_id) if note_id else None
-    if note is None:
-        raise NoteNotFound
+    note = existing(await queries.delete_note(session, owner, note_id) if note_id else None)
     await leave_nothing(session, queue, note, now=now)
 
 
