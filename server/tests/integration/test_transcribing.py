@@ -1,6 +1,7 @@
 """The transcription job's edges: what isn't there, what is deleted meanwhile, what never works."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from vocafuse_server.notes import service
 from vocafuse_server.notes.models import FIRST_RUN, Note, NoteStatus
 from vocafuse_server.notes.transcribing import TranscribingContext, transcribe_note
 from vocafuse_server.transcription.adaptive import AdaptiveWhisper
+from vocafuse_server.transcription.hardware import choose_hardware
+from vocafuse_server.transcription.weights import resolve_model
 
 pytestmark = pytest.mark.model
 
@@ -31,9 +34,9 @@ async def context(
     await decoder.close()
 
 
-async def upload(api: Api, account: Account, name: str) -> NoteId:
+async def upload(api: Api, account: Account, name: str, **fields: str) -> NoteId:
     files = {"file": (name, (AUDIO / name).read_bytes())}
-    answer = await api.http.post("/v1/voicenotes", headers=account.headers, files=files)
+    answer = await api.http.post("/v1/voicenotes", headers=account.headers, files=files, data=fields)
     found = parse_uuid(answer.json()["id"])
     assert found is not None
     return NoteId(found)
@@ -87,6 +90,21 @@ async def test_a_note_that_is_too_long_fails_with_a_reason(
     assert answer.json()["error"]["code"] == 3003
     assert note.failure_message
     assert note.failure_message in answer.json()["error"]["message"]
+
+
+async def test_a_language_that_the_model_lacks_fails_with_a_reason(
+    api: Api, account: Account, context: TranscribingContext, models_dir: Path
+) -> None:
+    note_id = await upload(api, account, "whats-the-weather-like.wav", language="de")
+    english = AdaptiveWhisper.load(
+        resolve_model("tiny.en", data_dir=models_dir), choose_hardware(device="cpu")
+    )
+    await transcribe_note(replace(context, engine=english), note_id)
+    await english.close()
+    note = await reload(context.database, note_id)
+    assert (note.status, note.failure_code) == (NoteStatus.FAILED, "UNSUPPORTED_LANGUAGE")
+    assert note.failure_message
+    assert "English only" in note.failure_message
 
 
 async def test_a_note_that_keeps_ending_the_worker_is_given_up(

@@ -15,7 +15,7 @@ from vocafuse_server.dictation import queries
 from vocafuse_server.dictation.models import Dictation
 from vocafuse_server.dictation.waiting import NO_REASON, TRANSCRIPTION
 from vocafuse_server.notes.transcribing import Heard, Stopwatch, TranscribingContext, hear, report
-from vocafuse_server.transcription.engine import TranscribeOptions
+from vocafuse_server.transcription.engine import TranscribeOptions, UnknownLanguage
 
 log = get_logger(__name__)
 
@@ -42,7 +42,7 @@ async def transcribe_dictation(context: TranscribingContext, dictation_id: Dicta
         if await _find_waiting(context.database, dictation_id) is None:
             return  # Who waited has gone, and the audio with it.
         raise
-    except AudioError as error:
+    except (AudioError, UnknownLanguage) as error:
         await fail_dictation(context, dictation_id, code=error.code, message=str(error))
         return
     recorded = await _record(context, dictation_id, heard)

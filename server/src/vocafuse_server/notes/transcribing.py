@@ -14,7 +14,7 @@ from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.notes import queries, service
 from vocafuse_server.notes.models import FIRST_RUN, Note, NoteStatus
 from vocafuse_server.storage.objects import Objects
-from vocafuse_server.transcription.engine import Engine, TranscribeOptions, Transcription
+from vocafuse_server.transcription.engine import Engine, TranscribeOptions, Transcription, UnknownLanguage
 
 log = get_logger(__name__)
 
@@ -66,7 +66,7 @@ async def transcribe_note(context: TranscribingContext, note_id: NoteId, *, run:
         heard = await hear(context, note.audio_key, TranscribeOptions(language=note.language), watch)
     except DecoderUnavailable:
         raise
-    except AudioError as error:
+    except (AudioError, UnknownLanguage) as error:
         await fail_note(context, note_id, run=run, code=error.code, message=str(error))
         return
     recorded = await _record(context, note, heard, processing_ms=watch.total_ms)
@@ -99,6 +99,7 @@ async def hear(
     Raises:
         AudioError: It can't be decoded.
         FileNotFoundError: It isn't there.
+        UnknownLanguage: The model doesn't have the language.
         TranscriptionError: The engine failed.
     """
     data = await context.objects.read(audio_key)

@@ -1,7 +1,7 @@
 """What every transcription engine offers, and what comes out. Times are seconds from the note's beginning."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,9 @@ class TranscriptionError(Exception):
 
 
 class UnknownLanguage(ValueError):
-    """A language that Whisper does not have, or that the loaded model does not."""
+    """A language that Whisper does not have, or that the loaded model does not; `code` is for programs."""
+
+    code: ClassVar[str] = "UNSUPPORTED_LANGUAGE"
 
 
 @dataclass(frozen=True, slots=True)
