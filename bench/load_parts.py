@@ -50,7 +50,7 @@ FROM api_keys LIMIT 1
 _SOME_NOTES = """
 SELECT id FROM (
   SELECT id FROM notes WHERE tenant_id = %s AND status = 'transcribed' LIMIT 50000
-) AS some ORDER BY id LIMIT %s
+) AS found ORDER BY id LIMIT %s
 """
 _VACUUMING = "SELECT 1 FROM pg_stat_activity WHERE backend_type = 'autovacuum worker'"
 

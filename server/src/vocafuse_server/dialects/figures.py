@@ -56,17 +56,16 @@ class _Kept(Generic[T]):
         return self._value
 
     async def _read_again(self) -> None:
-        began_s = self._monotonic()
+        began_s, rest_s = self._monotonic(), self._kept_s
         try:
             async with self._database.transaction() as session:
                 self._value = await self._read(session)
+            rest_s = max(rest_s, _REST_PER_READING * (self._monotonic() - began_s))
         except ServiceUnavailable:
             log.warning("metrics without a figure of the database", exc_info=True)
             self._value = None
-        else:
-            ended_s = self._monotonic()
-            self._good_until_s = ended_s + max(self._kept_s, _REST_PER_READING * (ended_s - began_s))
         finally:
+            self._good_until_s = self._monotonic() + rest_s
             self._reading = None
 
     async def close(self) -> None:
