@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help up test check lint types audit unit web integration conformance e2e browser chromium \
+.PHONY: help up test others browsers check lint types audit unit web integration conformance e2e browser chromium \
   chaos fuzz bench load docs pages openapi sdk compatibility diagram licences comparison version lock servers clean
 
 help: ## Show this help
@@ -12,9 +12,17 @@ help: ## Show this help
 up: .venv/.run-installed ## Run the server on this machine until Ctrl-C
 	@$(BIN)/vocafuse-server up
 
-test: check audit servers ## Run every check and every test
-	$(BIN)/pytest -n 3 --dist loadgroup server/tests/integration server/tests/conformance server/tests/e2e
-	@$(MAKE) --no-print-directory browser
+test: check audit servers chromium ## Run every check and every test
+	@$(MAKE) --no-print-directory -j 2 others browsers
+
+# The tests in a browser mostly wait, so they run beside the others, which leave them the processor when they want it.
+others: .venv/.dev-installed
+	nice -n 5 $(BIN)/pytest -n 3 --dist loadgroup server/tests/integration server/tests/conformance server/tests/e2e
+
+browsers: .venv/.dev-installed node_modules/.installed
+	@mkdir -p build; export PYTEST_DEBUG_TEMPROOT=$$(mktemp -d); \
+	  $(BIN)/pytest server/tests/browser > build/browser.log 2>&1; result=$$?; \
+	  cat build/browser.log; rm -rf "$$PYTEST_DEBUG_TEMPROOT"; exit $$result
 
 check: lint types web unit ## The quick part: style, types, import rules, unit tests
 
