@@ -1,7 +1,8 @@
 """What a fleet needs for so many notes a second, from what was measured on one small machine.
 
-Reads docs/benchmarks/sizes.json, which `make load` wrote, and fills the tables of docs/scaling.md. What is
-not measured is an assumption, named below; docs/scaling.md says where each comes from.
+Reads docs/benchmarks/sizes.json, which `make load` wrote, and gpu.json beside it, and fills the tables of
+docs/scaling.md. What is not measured is an assumption, named below; docs/scaling.md says where each comes
+from.
 
     python -m bench.scaling [--into docs]
 """
@@ -25,10 +26,6 @@ RATES = (1, 100, 10_000)
 NOTE_S = 5.1
 """Length of the notes that were measured."""
 
-# Assumed until it is measured: notes of 5.1 s that one H100 transcribes in a second with Whisper `base`.
-GPU_NOTES_A_SECOND = 100.0
-# Assumed: the share of a note's processor time that is left when a GPU runs the model.
-GPU_CPU_SHARE = 0.25
 # How busy workers may be on average, so that bursts and the loss of one are borne.
 BUSY = 0.6
 # Opus at 32 kbit/s, as browsers record.
@@ -58,29 +55,40 @@ class Measured:
     """What a note of 5.1 s took.
 
     Attributes:
-        cpu_s: Processor time of all processes.
+        cpu_s: Processor time of all processes, without a GPU.
         postgres_s: What of it was Postgres's.
+        gpu_s: Time of one worker's GPU, and
+        beside_gpu_s: the processor time of that worker.
     """
 
     cpu_s: float
     postgres_s: float
+    gpu_s: float
+    beside_gpu_s: float
 
     @property
     def worker_s(self) -> float:
         return self.cpu_s - self.postgres_s
 
 
-def measured(report: Report) -> Measured:
-    """The figures at the largest table."""
-    row = report.rows[-1]
-    return Measured(number(row, "cpu_s_a_note"), number(row, "postgres_ms_a_note") / 1000)
+def measured(load: Report, gpu: Report) -> Measured:
+    """The load test's figures at the largest table, and those of the engine on a GPU with most in flight."""
+    row, on_gpu = load.rows[-1], gpu.rows[0]
+    speech_s = number(on_gpu, "x_real_time") * number(on_gpu, "wall_s")
+    return Measured(
+        number(row, "cpu_s_a_note"),
+        number(row, "postgres_ms_a_note") / 1000,
+        NOTE_S / number(on_gpu, "x_real_time"),
+        NOTE_S / speech_s * number(on_gpu, "cpu_s"),
+    )
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     options.add_argument("--into", type=Path, metavar="FOLDER", help="write the page there")
     chosen = options.parse_args()
-    found = measured(read_report(ROOT / "docs" / FIGURES / "sizes.json"))
+    load, gpu = (read_report(ROOT / "docs" / FIGURES / f"{part}.json") for part in ("sizes", "gpu"))
+    found = measured(load, gpu)
     tables = "\n\n".join(
         [
             f"### What it takes\n\n{needs_table(found)}",
@@ -100,7 +108,7 @@ def needs_table(found: Measured) -> str:
     rows = [
         ("cells", [f"{cells(rate):,}" for rate in RATES]),
         ("on processors: cores of APIs and workers", [f"{cores(found, rate):,}" for rate in RATES]),
-        ("or on GPUs: H100s", [f"{gpus(rate):,}" for rate in RATES]),
+        ("or on GPUs: H200s", [f"{gpus(found, rate):,}" for rate in RATES]),
         ("… and cores beside them", [f"{cores(found, rate, with_gpu=True):,}" for rate in RATES]),
         ("Postgres: cores busy", [_short(rate * found.postgres_s) for rate in RATES]),
         ("Postgres: rows a month", [_bytes(_monthly(rate) * ROW_BYTES) for rate in RATES]),
@@ -113,13 +121,12 @@ def needs_table(found: Measured) -> str:
 def prices_table(found: Measured) -> str:
     """Ours by parts, and the hosted ones."""
     on_cores = found.cpu_s / BUSY * CORE_HOUR / _HOUR_S * 1000
-    on_gpus = (
-        GPU_HOUR / GPU_NOTES_A_SECOND / BUSY + found.worker_s * GPU_CPU_SHARE / BUSY * CORE_HOUR
-    ) / _HOUR_S * 1000 + found.postgres_s / BUSY * CORE_HOUR / _HOUR_S * 1000
+    beside_s = found.beside_gpu_s + found.postgres_s
+    on_gpus = (found.gpu_s * GPU_HOUR + beside_s * CORE_HOUR) / BUSY / _HOUR_S * 1000
     storing = 1000 * (AUDIO_BYTES / 1e9 * STORE_GB_MONTH + 2 * STORE_PUT)
     rows = [
         ("ours on processors", [_dollars(on_cores + storing)]),
-        ("ours on GPUs (assumed speed)", [_dollars(on_gpus + storing)]),
+        ("ours on GPUs", [_dollars(on_gpus + storing)]),
         ("… of either: the first month of the audio's keeping, and its two writes", [_dollars(storing)]),
         *((name, [_dollars(1000 * NOTE_S / 60 * minute)]) for name, minute in HOSTED_A_MINUTE.items()),
     ]
@@ -153,12 +160,11 @@ def cells(rate: float) -> int:
 
 def cores(found: Measured, rate: float, *, with_gpu: bool = False) -> int:
     """Of APIs and workers, Postgres left out."""
-    share = GPU_CPU_SHARE if with_gpu else 1.0
-    return math.ceil(rate * found.worker_s * share / BUSY)
+    return math.ceil(rate * (found.beside_gpu_s if with_gpu else found.worker_s) / BUSY)
 
 
-def gpus(rate: float) -> int:
-    return math.ceil(rate / GPU_NOTES_A_SECOND / BUSY)
+def gpus(found: Measured, rate: float) -> int:
+    return math.ceil(rate * found.gpu_s / BUSY)
 
 
 def _monthly(rate: float) -> float:
