@@ -24,7 +24,13 @@ from vocafuse import AccessToken
 
 pytestmark = pytest.mark.xdist_group("e2e")
 
+TESTS = Path(__file__).parents[1]
 PAGES = {page: [block for block in blocks_of(page) if block.is_run] for page in pages()}
+# Their Python needs more around it than a running server.
+PYTHON_ELSEWHERE = {
+    "docs/integrations.md": "integration/test_recipes.py, e2e/test_openai.py",
+    "sdk/python/README.md": "e2e/test_client_library.py",
+}
 TIMEOUT_S = 60
 
 
@@ -61,7 +67,9 @@ def test_what_a_page_says_can_be_typed(
 ) -> None:
     environment = _environment(server)
     filled_in = partial(_filled_in, server=server, site=site, hook=listener.url)
-    for block in _runs(PAGES[page]):
+    blocks = [block for block in PAGES[page] if block.language != "python" or page not in PYTHON_ELSEWHERE]
+    assert blocks
+    for block in _runs(blocks):
         command = [sys.executable, "-"] if block.language == "python" else ["sh", "-eu"]
         done = subprocess.run(
             command,
@@ -75,6 +83,12 @@ def test_what_a_page_says_can_be_typed(
         )
         assert done.returncode == 0, f"{block.place}\n{done.stdout}{done.stderr}"
         assert '"error"' not in done.stdout, f"{block.place}\n{done.stdout}"
+
+
+def test_what_is_run_elsewhere_is_run_there() -> None:
+    for page, files in PYTHON_ELSEWHERE.items():
+        name = page.rpartition("/")[2]
+        assert all(name in (TESTS / file).read_text() for file in files.split(", "))
 
 
 def test_the_receiver_takes_what_the_server_sends(
