@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bench.clips import LONGEST_SHORT_S, SAMPLE_RATE, Clip
 from vocafuse_server.transcription.context import CAREFUL_MIN_CONTEXT_S, FULL_CONTEXT_S, context_seconds
 from vocafuse_server.transcription.gates import Sign
-from vocafuse_server.transcription.languages import ENGLISH, has_spaces
+from vocafuse_server.transcription.languages import has_spaces
 from vocafuse_server.transcription.model import Model
 from vocafuse_server.transcription.vad import Window, find_windows
 from vocafuse_server.transcription.window import WindowRequest, WindowResult, transcribe_batch
@@ -161,13 +161,11 @@ class Listener:
         return rule.context_s(window.duration_s, self._model.context_step_s)
 
     def _read(self, note: Note, window: Window, context_s: float, language: str | None) -> _Pass:
-        """As the engine reads it: carefully what isn't in English."""
-        careful_s = max(context_s, CAREFUL_MIN_CONTEXT_S)
-        if language not in {None, ENGLISH}:
-            return self._once(note, window, careful_s, language, careful=True)
+        """As the engine reads it: carefully what isn't in English and left doubts."""
         look = self._once(note, window, context_s, language)
-        if look.result.sign is not Sign.OTHER_LANGUAGE:
+        if look.result.sign is not Sign.UNSURE:
             return look
+        careful_s = max(context_s, CAREFUL_MIN_CONTEXT_S)
         careful = self._once(note, window, careful_s, language, careful=True)
         return _Pass(careful.result, look.cpu_s + careful.cpu_s)
 

@@ -3,9 +3,9 @@
 A note goes through these stages: the voice detector (`vad`) finds what is worth transcribing and cuts long
 notes into windows; windows of all notes in flight share batches (`batcher`); a batch is encoded on a reduced
 context (`context`), its languages are detected from that same encoding, the decoder writes the texts, the
-words are timed (`window`). What is not in English is read anew, with more care. What looks wrong (`gates`) is
-done again: on the full context, then by sampling at rising temperatures, as section 4.5 of the Whisper paper
-(https://arxiv.org/abs/2212.04356) has it.
+words are timed (`window`). What is not in English and left doubts is read anew, with more care. What looks
+wrong (`gates`) is done again: on the full context, then by sampling at rising temperatures, as section 4.5 of
+the Whisper paper (https://arxiv.org/abs/2212.04356) has it.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ from vocafuse_server.transcription.engine import (
 )
 from vocafuse_server.transcription.gates import Sign
 from vocafuse_server.transcription.hardware import Hardware, keep_numpy_to_one_thread
-from vocafuse_server.transcription.languages import ENGLISH, has_spaces, language_code
+from vocafuse_server.transcription.languages import has_spaces, language_code
 from vocafuse_server.transcription.model import Model
 from vocafuse_server.transcription.vad import Window, find_windows
 from vocafuse_server.transcription.weights import ModelFiles
@@ -46,7 +46,7 @@ from vocafuse_server.transcription.whisper import load_model
 from vocafuse_server.transcription.window import (
     WindowRequest,
     WindowResult,
-    looked_at,
+    read_carefully,
     repeated,
     timed,
     transcribe_batch,
@@ -91,7 +91,6 @@ class AdaptiveWhisper:
             key=lambda request: (
                 request.context_s,
                 request.careful,
-                request.may_be_left,
                 request.temperature,
                 request.states is None,
             ),
@@ -129,7 +128,9 @@ class AdaptiveWhisper:
         """
         silence = np.zeros(SAMPLE_RATE, dtype=np.float32)
         await self._find_windows(silence)
-        await self._submit(self._request(silence, Window(0, SAMPLE_RATE), TranscribeOptions(), None))
+        await self._submit(
+            self._request(silence, Window(0, SAMPLE_RATE), TranscribeOptions(), None, careful=False)
+        )
 
     async def transcribe(self, audio: Samples, options: TranscribeOptions) -> Transcription:
         """See `Engine.transcribe`."""
@@ -181,13 +182,12 @@ class AdaptiveWhisper:
     async def _read(
         self, audio: Samples, window: Window, options: TranscribeOptions, language: str | None
     ) -> tuple[WindowRequest, WindowResult]:
-        """Transcribe a window once: fast if it is in English, else carefully."""
-        careful = language not in {None, ENGLISH}
-        request = self._request(audio, window, options, language, careful=careful)
+        """Transcribe a window once: fast, and carefully if that leaves too much doubt."""
+        request = self._request(audio, window, options, language, careful=False)
         result = await self._submit(request)
-        if result.sign is Sign.OTHER_LANGUAGE:
+        if result.sign is Sign.UNSURE:
             request = self._request(audio, window, options, language, careful=True)
-            result = looked_at(result, await self._submit(request))
+            result = read_carefully(result, await self._submit(request))
         return request, result
 
     def _request(
@@ -197,7 +197,7 @@ class AdaptiveWhisper:
         options: TranscribeOptions,
         language: str | None,
         *,
-        careful: bool = False,
+        careful: bool,
     ) -> WindowRequest:
         least_s = max(self._min_context_s, CAREFUL_MIN_CONTEXT_S if careful else 0.0)
         return WindowRequest(

@@ -20,6 +20,8 @@ from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
 
+from vocafuse_server.transcription.languages import ENGLISH
+
 MAX_COMPRESSION_RATIO = 2.0
 MAX_CHARACTERS_PER_SECOND = 25.0
 MAX_PAST_END_S = 1.0
@@ -30,6 +32,7 @@ CLEAR_VOICE = 0.9
 # context and on the whole.
 _DOUBTED, _UNHEARD, _SURE = 0.25, 0.5, 0.8
 _DOUBTED_LOGPROB = -1.0
+_UNSURE_LOGPROB = -0.36
 
 _RUN_WORDS = 3
 # A script without spaces has about two characters to a word; six of them three times is no ordinary sentence.
@@ -48,7 +51,7 @@ class Sign(StrEnum):
     PAST_END = "past_end"
     UNTOLD = "untold"
     UNHEARD = "unheard"
-    OTHER_LANGUAGE = "other_language"  # Than English, which has to be read carefully.
+    UNSURE = "unsure"
 
 
 _OF_REPETITION = {Sign.COMPRESSION, Sign.REPETITION}
@@ -128,6 +131,17 @@ def is_no_speech(no_speech_prob: float, *, avg_logprob: float, voice: float) -> 
 def is_unheard(no_speech_prob: float, *, voice: float) -> bool:
     """Whether the model, on a reduced context, hears nobody where the detector is sure of a voice."""
     return voice >= CLEAR_VOICE and no_speech_prob > _UNHEARD
+
+
+def is_unsure(sign: Sign | None, *, language: str, avg_logprob: float) -> bool:
+    """Whether a first output in another language than English had better be read again with more care.
+
+    Args:
+        sign: Of a bad output.
+        language: Of the output.
+        avg_logprob: How sure the decoder was of its words. English gains nothing, however unsure it is.
+    """
+    return language != ENGLISH and (sign is not None or avg_logprob < _UNSURE_LOGPROB)
 
 
 def is_confirmed(sign: Sign, text: str, before: str) -> bool:

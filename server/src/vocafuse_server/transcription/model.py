@@ -68,7 +68,6 @@ class Model(Protocol):
         *,
         temperature: float = 0.0,
         beams: int = 1,
-        english_only: bool = False,
     ) -> list[Output]:
         """Write the text of each window: the likeliest, or by sampling at a temperature above 0.
 
@@ -77,7 +76,6 @@ class Model(Protocol):
             languages: The language of each; None detects it from the same encoder output.
             temperature: Of the sampling.
             beams: How many beginnings of a text are followed; 1 takes what is likeliest at each token.
-            english_only: Windows in other languages may be left unwritten: they will be read in another way.
         """
         ...
 

@@ -57,27 +57,16 @@ class OnnxDecoder:
             suppressed_first=np.array(config.get("suppress_ids_begin", []), np.int64),
         )
 
-    def decode(
-        self, states: Array, language: str | None, *, temperature: float, english_only: bool
-    ) -> Output:
+    def decode(self, states: Array, language: str | None, *, temperature: float) -> Output:
         """Write the text of one window of shape (frames, d_model); see `Model.decode`.
 
         Sampling draws the same for the same window each time.
-
-        Args:
-            states: The encoder's output.
-            language: As in `Model.decode`, like
-            temperature: and
-            english_only: whether to write nothing in other languages.
         """
         text = Text(self._network, states)
         logits = text.feed([self._vocabulary.start])
         chances = np.exp(logits - logits.max())
         chances /= chances.sum()
         code, probability = (language, 1.0) if language is not None else self._detect(chances)
-        no_speech_prob = float(chances[self._vocabulary.no_speech])
-        if english_only and code != ENGLISH:
-            return Output(code, probability, (), 0.0, no_speech_prob)
         if prompt := self._vocabulary.prompt(code)[1:]:
             logits = text.feed(prompt)
         tokens, logprobs = self._write(text, logits, temperature)
@@ -86,7 +75,7 @@ class OnnxDecoder:
             probability,
             tuple(tokens),
             sum(logprobs) / (len(tokens) + 1),
-            no_speech_prob,
+            float(chances[self._vocabulary.no_speech]),
             tuple(np.exp(logprobs[: len(tokens)]).tolist()),
             np.stack(text.attention[-len(logprobs) :]),
         )

@@ -76,10 +76,8 @@ class CTranslate2Whisper:
         *,
         temperature: float = 0.0,
         beams: int = 1,
-        english_only: bool = False,
     ) -> list[Output]:
-        """See `Model.decode`; writes in all languages."""
-        del english_only
+        """See `Model.decode`."""
         known = self._detect(states, languages)
         results = self._model.generate(
             _view(states),
@@ -169,13 +167,12 @@ class HybridWhisper:
         *,
         temperature: float = 0.0,
         beams: int = 1,
-        english_only: bool = False,
     ) -> list[Output]:
         """See `Model.decode`."""
         if beams > 1:
             return self._encoder.decode(states, languages, beams=beams)
         return [
-            self._decoder.decode(of_one, language, temperature=temperature, english_only=english_only)
+            self._decoder.decode(of_one, language, temperature=temperature)
             for of_one, language in zip(states, languages, strict=True)
         ]
 

@@ -16,8 +16,9 @@ from vocafuse_server.transcription.gates import (
     is_confirmed,
     is_no_speech,
     is_unheard,
+    is_unsure,
 )
-from vocafuse_server.transcription.languages import ENGLISH, has_spaces
+from vocafuse_server.transcription.languages import has_spaces
 from vocafuse_server.transcription.model import MAX_TOKENS, Model, Output, States
 from vocafuse_server.transcription.vocabulary import TimedTokens
 from vocafuse_server.transcription.words import TokenTimes, group_words, leave_pauses, time_words
@@ -64,8 +65,8 @@ class WindowRequest:
         return len(self.audio) / SAMPLE_RATE
 
     @property
-    def may_be_left(self) -> bool:
-        """Whether this is a first look, which is enough for English."""
+    def is_first(self) -> bool:
+        """Whether nothing else has been tried with the window."""
         return self.before is None and not self.careful
 
     @property
@@ -136,7 +137,6 @@ def transcribe_batch(model: Model, requests: Sequence[WindowRequest]) -> list[Wi
             [request.language for request in requests],
             temperature=first.temperature,
             beams=_BEAMS if first.careful and not first.temperature else 1,
-            english_only=first.may_be_left,
         )
     )
     decoded = [_read(model, request, output) for request, output in zip(requests, outputs, strict=True)]
@@ -176,12 +176,14 @@ def _read(model: Model, request: WindowRequest, output: Output) -> _Decoded:
         output.no_speech_prob, avg_logprob=output.avg_logprob, voice=request.voice
     ):
         return _Decoded(request, output, None, [])
-    if output.language != ENGLISH and request.may_be_left:
-        return _Decoded(request, output, Sign.OTHER_LANGUAGE, [])
-    if unheard:
-        return _Decoded(request, output, Sign.UNHEARD, [])
-    stretches = model.vocabulary.cut_at_timestamps(output.tokens, request.speech_s)
-    return _Decoded(request, output, _find_sign(model, request, output), stretches)
+    sign = Sign.UNHEARD if unheard else _find_sign(model, request, output)
+    if request.is_first and is_unsure(sign, language=output.language, avg_logprob=output.avg_logprob):
+        sign = Sign.UNSURE
+    if sign in {Sign.UNHEARD, Sign.UNSURE}:
+        return _Decoded(request, output, sign, [])
+    return _Decoded(
+        request, output, sign, model.vocabulary.cut_at_timestamps(output.tokens, request.speech_s)
+    )
 
 
 def _find_sign(model: Model, request: WindowRequest, output: Output) -> Sign | None:
@@ -245,7 +247,7 @@ def _result(
         duration_s=one.request.duration_s,
         times=times,
         sign=one.sign,
-        states=None if one.sign in {None, Sign.OTHER_LANGUAGE} else states,
+        states=None if one.sign in {None, Sign.UNSURE} else states,
     )
 
 
@@ -258,8 +260,8 @@ def _segments(model: Model, stretches: list[TimedTokens], output: Output) -> tup
     )
 
 
-def looked_at(before: WindowResult, after: WindowResult) -> WindowResult:
-    """`after` as the outcome of a window of which `before` told that it isn't in English."""
+def read_carefully(before: WindowResult, after: WindowResult) -> WindowResult:
+    """`after` as the outcome of a window of which `before` was unsure: nothing looked wrong, so one pass."""
     return replace(after, times=before.times + after.times)
 
 

@@ -51,9 +51,7 @@ class ScriptedModel:
         *,
         temperature: float = 0.0,
         beams: int = 1,
-        english_only: bool = False,
     ) -> list[Output]:
-        assert english_only == (not self.passes)
         self.passes.append((self._context_s, temperature))
         self.beams.append(beams)
         return [next(self._outputs) for _ in languages]
@@ -137,24 +135,33 @@ async def test_no_speech_silences_even_a_loop(vocabulary: Vocabulary, speech: Sa
     assert model.passes == [(7.5, 0.0), (30.0, 0.0)]
 
 
-async def test_another_language_is_read_again_with_more_context_and_beams(
+async def test_what_is_unsure_in_another_language_is_read_again_with_more_context_and_beams(
     vocabulary: Vocabulary, speech: Samples
 ) -> None:
-    unwritten = Output("fr", 0.9, (), 0.0, 0.01)
-    model = ScriptedModel(vocabulary, [unwritten, say(vocabulary, GOOD, language="fr")])
+    unsure = say(vocabulary, " Kein", language="de", avg_logprob=-0.5)
+    model = ScriptedModel(vocabulary, [unsure, say(vocabulary, GOOD, language="de", avg_logprob=-0.5)])
     result = await run(model, speech)
     assert model.passes == [(7.5, 0.0), (15.0, 0.0)]
     assert model.beams == [1, 5]
-    assert (result.text, result.language, result.second_passes) == (GOOD.strip(), "fr", 0)
+    assert (result.text, result.language, result.second_passes) == (GOOD.strip(), "de", 0)
     assert result.words
+
+
+@pytest.mark.parametrize(("language", "avg_logprob"), [("en", -0.9), ("de", -0.3)])
+async def test_what_is_sure_or_in_english_is_read_once(
+    vocabulary: Vocabulary, speech: Samples, language: str, avg_logprob: float
+) -> None:
+    model = ScriptedModel(vocabulary, [say(vocabulary, GOOD, language=language, avg_logprob=avg_logprob)])
+    result = await run(model, speech)
+    assert model.passes == [(7.5, 0.0)]
+    assert result.text == GOOD.strip()
 
 
 async def test_a_loop_in_another_language_is_done_again_with_beams_and_then_sampled(
     vocabulary: Vocabulary, speech: Samples
 ) -> None:
-    unwritten = Output("fr", 0.9, (), 0.0, 0.01)
-    loop, good = (say(vocabulary, text, language="fr") for text in (LOOP, GOOD))
-    model = ScriptedModel(vocabulary, [unwritten, loop, loop, good])
+    loop, good = (say(vocabulary, text, language="de") for text in (LOOP, GOOD))
+    model = ScriptedModel(vocabulary, [loop, loop, loop, good])
     result = await run(model, speech)
     assert model.passes == [(7.5, 0.0), (15.0, 0.0), (30.0, 0.0), (30.0, 0.2)]
     assert model.beams == [1, 5, 5, 1]
@@ -162,7 +169,7 @@ async def test_a_loop_in_another_language_is_done_again_with_beams_and_then_samp
 
 
 async def test_in_another_language_nobody_may_speak_too(vocabulary: Vocabulary, speech: Samples) -> None:
-    unheard = Output("fr", 0.9, (), 0.0, 0.95)
+    unheard = say(vocabulary, GOOD, language="de", no_speech_prob=0.95)
     model = ScriptedModel(vocabulary, [unheard] * 3)
     result = await run(model, speech)
     assert (result.text, result.segments) == ("", ())
