@@ -15,15 +15,15 @@ fortieth more time. Five seconds is the fast minimum; it relies on `gates` to se
 themselves to a second pass over the full window. Rounding up further, to steps of 2.5 s, changes nothing in
 quality; it serves models that gain from batches of one length.
 
-Languages other than English, which the smaller models know less well, are read carefully: with 15 s at least,
-zeros after the note in place of silence, and five beams. The rate of wrong words on 15 clips, each begun at
-five moments:
+Languages other than English, which the smaller models know less well, are read again with care where the
+first reading is unsure (`gates`): with 15 s at least, zeros after the note in place of silence, and five beams.
+The rate of wrong words on 15 clips, each begun at five moments:
 
     as English is read         17.6 %
-    carefully, on 12 s         16.3 %
-    carefully, on 15 s         15.6 %; with one beam 17.2 %
-    carefully, on 20 s         15.7 %
-    carefully, on 30 s         16.0 %
+    with care, on 12 s         16.3 %
+    with care, on 15 s         15.6 %; with one beam 17.2 %
+    with care, on 20 s         15.7 %
+    with care, on 30 s         16.0 %
     faster-whisper's defaults  15.3 %
 
 English-only models want 8 s: `tiny.en` then takes a fifth less time for short notes, because 1 output loops

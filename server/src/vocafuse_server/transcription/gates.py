@@ -13,6 +13,9 @@ or hears nothing; of 100 sounds of animals, machines, instruments and signals it
 where it doubts, any doubt of the model's silences the note. Where it doesn't, the model has to be sure of the
 opposite on its whole context: on a reduced one it takes sentences said three times, and some that were cut
 off, for silence.
+
+In other languages than English, half of the notes lie below a mean log probability of -0.36, and nearly all
+the mistakes that a more careful reading mends.
 """
 
 import zlib
@@ -32,7 +35,7 @@ CLEAR_VOICE = 0.9
 # context and on the whole.
 _DOUBTED, _UNHEARD, _SURE = 0.25, 0.5, 0.8
 _DOUBTED_LOGPROB = -1.0
-_UNSURE_LOGPROB = -0.36
+_UNSURE_LOGPROB = -0.45
 
 _RUN_WORDS = 3
 # A script without spaces has about two characters to a word; six of them three times is no ordinary sentence.
