@@ -3,10 +3,10 @@
     .venv/bin/python -m bench [PART …] [--rounds 3] [--most 6] [--peers ours-8,fw-int8] [--clips FOLDER]
                               [--json FILE] [--chart FILE.png] [--into docs]
 
-Parts: engine, long_notes, service, memory, no_speech, latency, gpu; without any, all of them. Progress goes
-to stderr. What is interrupted goes on where it was when the same command is given again, unless `--fresh`.
-`--json` and `--chart` are for one part. `--into FOLDER` writes JSON and charts to FOLDER/benchmarks and all
-figures into the page FOLDER/benchmarks.md; `make bench` is `--into docs`.
+Parts: engine, field, long_notes, service, memory, no_speech, latency, gpu; without any, all of them.
+Progress goes to stderr. What is interrupted goes on where it was when the same command is given again, unless
+`--fresh`. `--json` and `--chart` are for one part. `--into FOLDER` writes JSON and charts to
+FOLDER/benchmarks and all figures into the page FOLDER/benchmarks.md; `make bench` is `--into docs`.
 
 FOLDER of the recordings holds a `manifest.json`: a list of {file, text, language, seconds}. Default:
 `../shared/audio/speech` beside the repository where there is one, else the few recordings of the tests.
@@ -26,6 +26,7 @@ from bench.tables import readable
 
 PARTS: dict[str, Measure] = {
     "engine": engine.measure,
+    "field": engine.measure_field,
     "long_notes": long_notes.measure,
     "service": service.measure,
     "memory": memory.measure,

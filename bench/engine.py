@@ -1,7 +1,9 @@
 """The engine beside what users would pick instead: same weights, same short clips, language unknown.
 
     .venv/bin/python -m bench engine [--rounds 3] [--most 6] [--peers ours-8,fw-int8]
+    .venv/bin/python -m bench field
 
+`engine` has those whom promises are about, `field` the others, which together take as long again.
 Times go from the file to its text, decoding included. `ours-8` has eight notes in flight, everybody else one:
 none of them has a way to take several files at a time.
 """
@@ -26,18 +28,19 @@ from bench.options import Options
 from bench.peak import int8_peak
 from bench.peers import base_model, short_note_peers
 from bench.report import Chart, Goal, Report, Row, conditions
-from bench.rounds import Run, take_turns
+from bench.rounds import OpenPeer, Run, take_turns
 from bench.work import least_operations
 from vocafuse_server.transcription.weights import ModelFiles
 
 MANY, ONE, DEFAULT, INT8 = "ours-8", "ours-1", "fw-default", "fw-int8"
+FIELD = (MANY, "fw-tuned", "fw-batched", "whisper.cpp")
 
 
 def measure(options: Options) -> Report:
-    """All peers on all short clips."""
+    """Those whom promises are about, on all short clips."""
     clips = short_clips(options.clips, longest_s=options.longest_s, most=options.most)
     model = base_model()
-    peers = {name: peer for name, peer in short_note_peers(model).items() if options.takes(name)}
+    peers = _chosen(model, (MANY, ONE, DEFAULT, INT8), options)
     peak = int8_peak()
     runs = take_turns("engine", peers, [clip.path for clip in clips], rounds=options.rounds)
     peak = max(peak, int8_peak())
@@ -45,11 +48,9 @@ def measure(options: Options) -> Report:
     run_rows = [run_row(run, clips) for run in runs]
     seconds = sum(clip.seconds for clip in clips)
     rows = [_row(name, runs, run_rows, seconds, limit_s=work / peak) for name in peers]
-    english = sum(clip.language == "en" for clip in clips)
     return Report(
         "engine",
-        f"{len(clips)} clips up to {options.longest_s:g} s ({english} English, {len(clips) - english} in"
-        f" other languages), {seconds:.0f} s of speech; language unknown to all.",
+        _described(clips, options),
         conditions(rounds=options.rounds, others=max(run.others for run in runs)),
         rows,
         _goals(runs, {str(row["peer"]): row for row in rows}),
@@ -63,6 +64,42 @@ def measure(options: Options) -> Report:
             f" {work / 1e9:.0f} GOP, would take {work / peak:.2f} s at that."
         ],
         run_rows,
+    )
+
+
+def measure_field(options: Options) -> Report:
+    """The others, beside our engine with many in flight."""
+    clips = short_clips(options.clips, longest_s=options.longest_s, most=options.most)
+    peers = _chosen(base_model(), FIELD, options)
+    runs = take_turns("field", peers, [clip.path for clip in clips], rounds=options.rounds)
+    run_rows = [run_row(run, clips) for run in runs]
+    rows = [peer_row(run_rows, name, sum(clip.seconds for clip in clips)) for name in peers]
+    if MANY in peers:
+        for name, row in zip(peers, rows, strict=True):
+            row["x_ours"] = round(times_better(runs, MANY, name), 2)
+    return Report(
+        "field",
+        _described(clips, options),
+        conditions(rounds=options.rounds, others=max(run.others for run in runs)),
+        rows,
+        [],
+        Chart("Short notes, the others", SPEED, bars(rows, "x_real_time")),
+        [],
+        run_rows,
+    )
+
+
+def _chosen(model: ModelFiles, names: Sequence[str], options: Options) -> dict[str, OpenPeer]:
+    return {
+        name: peer for name, peer in short_note_peers(model).items() if name in names and options.takes(name)
+    }
+
+
+def _described(clips: Sequence[Clip], options: Options) -> str:
+    english = sum(clip.language == "en" for clip in clips)
+    return (
+        f"{len(clips)} clips up to {options.longest_s:g} s ({english} English, {len(clips) - english} in"
+        f" other languages), {sum(clip.seconds for clip in clips):.0f} s of speech; language unknown to all."
     )
 
 

@@ -14,6 +14,7 @@ BEGIN = "<!-- Figures: written by `make bench`. -->"
 END = "<!-- End of the figures. -->"
 TITLES = {
     "engine": "Short notes",
+    "field": "Short notes, the others",
     "long_notes": "Notes of a minute",
     "service": "Through the whole service",
     "memory": "Memory",

@@ -16,8 +16,8 @@ themselves to a second pass over the full window. Rounding up further, to steps 
 quality; it serves models that gain from batches of one length.
 
 Languages other than English, which the smaller models know less well, are read again with care where the
-first reading is unsure (`gates`): with 15 s at least, zeros after the note in place of silence, and five beams.
-The rate of wrong words on 15 clips, each begun at five moments:
+first reading is unsure (`gates`): with 15 s at least, zeros after the note in place of silence, and five
+beams. The rate of wrong words on 15 clips, each begun at five moments:
 
     as English is read         17.6 %
     with care, on 12 s         16.3 %
