@@ -79,8 +79,15 @@ def speech() -> Samples:
     return np.concatenate(frames)[: 4 * 16_000].astype(np.float32) / np.float32(32768)
 
 
-def say(vocabulary: Vocabulary, text: str, *, language: str = "en", no_speech_prob: float = 0.01) -> Output:
-    return Output(language, 0.9, tuple(vocabulary.encode(text)), -0.2, no_speech_prob)
+def say(
+    vocabulary: Vocabulary,
+    text: str,
+    *,
+    language: str = "en",
+    avg_logprob: float = -0.2,
+    no_speech_prob: float = 0.01,
+) -> Output:
+    return Output(language, 0.9, tuple(vocabulary.encode(text)), avg_logprob, no_speech_prob)
 
 
 async def run(model: ScriptedModel, audio: Samples) -> Transcription:
