@@ -17,6 +17,9 @@ from vocafuse_server.accounts.shared_buckets import SharedBuckets
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.settings import Settings
 
+# Each server looks for a free port from the same number on: two at once would take the same.
+pytestmark = pytest.mark.xdist_group("valkey")
+
 SLOW = {Plan.FREE: Rate(1, burst=20), Plan.PRO: Rate(2, burst=4)}
 NOTES = "/v1/voicenotes"
 
