@@ -86,6 +86,15 @@ def peer_row(run_rows: Sequence[Row], peer: str, seconds: float) -> Row:
     return row
 
 
+def middle_row(rows: Sequence[Row]) -> Row:
+    """The medians of rows which say the same but for their numbers; the words are the first's."""
+    numbers = {name for name, value in rows[0].items() if isinstance(value, int | float)}
+    return {
+        name: median(number(row, name) for row in rows) if name in numbers else value
+        for name, value in rows[0].items()
+    }
+
+
 def number(row: Row, name: str) -> float:
     """A figure that is there."""
     value = row[name]

@@ -1,7 +1,8 @@
 """The load test: mixed traffic and whole notes, and how both change with notes, tenants and workers.
 
     .venv/bin/python -m bench.load [sizes] [tenants] [workers] [--short] [--sizes 1000,100000,1000000]
-                                   [--tenants 1,100,1000] [--seconds 12] [--notes 40] [--into docs]
+                                   [--tenants 1,100,1000] [--seconds 12] [--notes 40] [--rounds 3]
+                                   [--into docs]
 
 Each part starts a `vocafuse-server up` of its own, with its Postgres, its worker and the real model, and asks
 it over the loopback address; mixed traffic comes from `wrk` (a Debian package).
@@ -27,7 +28,7 @@ from bench.report import Report
 from bench.tables import readable
 
 PARTS: dict[str, Callable[[Plan], Report]] = {"sizes": sizes, "tenants": tenants, "workers": workers}
-SHORT = Plan(sizes=(1_000, 20_000), tenants=(1, 50), spread=20_000, seconds=5, notes=16)
+SHORT = Plan(sizes=(1_000, 20_000), tenants=(1, 50), spread=20_000, seconds=5, notes=16, rounds=1)
 
 
 def main() -> None:
@@ -37,7 +38,12 @@ def main() -> None:
     plan = SHORT
     if not chosen.short:
         plan = Plan(
-            _numbers(chosen.sizes), _numbers(chosen.tenants), chosen.spread, chosen.seconds, chosen.notes
+            _numbers(chosen.sizes),
+            _numbers(chosen.tenants),
+            chosen.spread,
+            chosen.seconds,
+            chosen.notes,
+            chosen.rounds,
         )
     for name in chosen.parts or PARTS:
         report = PARTS[name](plan)
@@ -59,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     found.add_argument("--spread", type=int, default=usual.spread, help="notes of all tenants together")
     found.add_argument("--seconds", type=int, default=usual.seconds, help="of mixed traffic each time")
     found.add_argument("--notes", type=int, default=usual.notes, help="transcribed each time")
+    found.add_argument("--rounds", type=int, default=usual.rounds, help="medians of so many")
     found.add_argument("--into", type=Path, metavar="FOLDER", help="write JSON, charts and page there")
     return found
 

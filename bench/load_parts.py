@@ -12,7 +12,7 @@ from uuid import UUID
 import psutil
 import psycopg
 
-from bench.figures import percentile, rounded
+from bench.figures import middle_row, percentile, rounded
 from bench.pagination import fill, settle
 from bench.pipeline import Line
 from bench.report import Bar, Chart, Figure, Report, Row, conditions
@@ -64,6 +64,7 @@ class Plan:
         tenants: How many there are, with `spread` notes together.
         seconds: Of mixed traffic each time.
         notes: Transcribed each time.
+        rounds: How often everything is measured; the figures are the medians.
     """
 
     sizes: tuple[int, ...] = (1_000, 100_000, 1_000_000)
@@ -71,6 +72,7 @@ class Plan:
     spread: int = 100_000
     seconds: int = 12
     notes: int = 40
+    rounds: int = 3
 
 
 def sizes(plan: Plan) -> Report:
@@ -85,7 +87,7 @@ def sizes(plan: Plan) -> Report:
             callers = [_caller(server.database_url, tenant, known["api_key"], known["api_secret"])]
             rows.append({"notes": f"{size:,}"} | _measured(server, notes, callers, plan))
         others = meter.read().others
-    return _report("sizes", f"{WHAT_TRAFFIC} All notes are one tenant's.", rows, others)
+    return _report("sizes", f"{WHAT_TRAFFIC} All notes are one tenant's.", rows, plan.rounds, others)
 
 
 def tenants(plan: Plan) -> Report:
@@ -104,7 +106,7 @@ def tenants(plan: Plan) -> Report:
     about = (
         f"{WHAT_TRAFFIC} New tenants bring {plan.spread:,} notes each time; each request is some tenant's."
     )
-    return _report("tenants", about, rows, others)
+    return _report("tenants", about, rows, plan.rounds, others)
 
 
 @contextmanager
@@ -122,6 +124,10 @@ def line(**settings: str) -> Generator[tuple[RunningServer, Line]]:
 
 
 def _measured(server: RunningServer, notes: Line, callers: Sequence[Caller], plan: Plan) -> Row:
+    return middle_row([_measured_once(server, notes, callers, plan) for _ in range(plan.rounds)])
+
+
+def _measured_once(server: RunningServer, notes: Line, callers: Sequence[Caller], plan: Plan) -> Row:
     origin = server.credentials["base_url"].removesuffix("/v1")
     traffic(origin, callers, SAMPLE, seconds=_WARM_UP_S)
     before_s = notes.serving_cpu_s()
@@ -202,11 +208,11 @@ def _caller(database_url: str, tenant: TenantId, key: str, secret: str) -> Calle
     return Caller(key, secret, [str(note_id) for [note_id] in found])
 
 
-def _report(part: str, what: str, rows: list[Row], others: float) -> Report:
+def _report(part: str, what: str, rows: list[Row], rounds: int, others: float) -> Report:
     axis = next(iter(rows[0]))
     bars = [Bar(f"{row[axis]} {axis}", float(str(row["per_second"])), ours=True) for row in rows]
     chart = Chart(f"Mixed traffic, by {axis}", _REQUESTS, bars)
-    return Report(part, what, conditions(rounds=1, others=others), rows, [], chart, [_REMARK])
+    return Report(part, what, conditions(rounds=rounds, others=others), rows, [], chart, [_REMARK])
 
 
 _REMARK = (

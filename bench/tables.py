@@ -58,6 +58,7 @@ _HEADINGS = {
     "alone_s": ("alone s", 3),
     "measured_mean_s": ("mean s", 3),
     "simulated_mean_s": ("simulated s", 3),
+    "mean_off_percent": ("off by %", 1),
     "measured_p95_s": ("p95 s", 3),
     "simulated_p95_s": ("simulated s", 3),
 } | {

@@ -9,12 +9,14 @@ from bench.figures import (
     changed_texts,
     latency_p50,
     middle,
+    middle_row,
     peer_row,
     percentile,
     run_row,
     times_better,
     wall,
 )
+from bench.report import Row
 from bench.rounds import Run
 
 
@@ -35,6 +37,15 @@ def test_ratios_are_medians_over_the_rounds() -> None:
     assert times_better(runs, "a", "b") == 3
     assert times_better(runs, "a", "b", latency_p50) == 3
     assert middle(runs, "b", wall) == 3
+
+
+def test_a_row_of_rounds_has_the_median_of_each_figure() -> None:
+    rows: list[Row] = [
+        {"notes": "1,000", "per_second": rate, "cpu_ms": cost}
+        for rate, cost in ((5, 2.0), (9, 1.0), (7, 3.0))
+    ]
+    assert middle_row(rows) == {"notes": "1,000", "per_second": 7, "cpu_ms": 2.0}
+    assert middle_row(rows[:1]) == rows[0]
 
 
 @pytest.mark.parametrize(("share", "value"), [(0.5, 2), (0.75, 3), (0.95, 4), (1.0, 4)])
