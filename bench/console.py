@@ -69,7 +69,7 @@ def measure(folder: Path, *, notes: int, loads: int) -> Result:
         postgres.ensure_database()
         with running_server(data_dir, VOCAFUSE_DATABASE_URL=postgres.url()):
             known = json.loads((data_dir / "credentials.json").read_text())
-            fill(postgres.url(), TenantId(UUID(known["tenant_id"])), notes)
+            fill(postgres.url(), TenantId(UUID(known["tenant_id"])), notes, unfinished=False)
             settle(postgres.url())
             origin = known["base_url"].removesuffix("/v1")
             with sync_playwright() as playwright:

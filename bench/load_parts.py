@@ -158,7 +158,7 @@ def _times(name: str, seen: Load) -> dict[str, Figure]:
 
 
 def _filled(database_url: str, tenant: TenantId, more: int) -> int:
-    seconds = fill(database_url, tenant, more)
+    seconds = fill(database_url, tenant, more, unfinished=False)
     progress(f"{more:,} notes more in {seconds:.0f} s")
     _settled(database_url)
     return more
@@ -198,7 +198,7 @@ def _new_caller(database_url: str, notes: int) -> Caller:
     with psycopg.connect(database_url) as connection:
         connection.execute(_NEW_TENANT, {"id": tenant})
         connection.execute(_NEW_KEY, {"id": tenant, "key": key, "digest": secret_digest(_SECRET)})
-    fill(database_url, tenant, notes)
+    fill(database_url, tenant, notes, unfinished=False)
     return _caller(database_url, tenant, key, _SECRET)
 
 

@@ -49,7 +49,8 @@ INSERT INTO notes (id, tenant_id, identity, status, original_filename, audio_key
     audio_format, audio_codec, duration_seconds, sample_rate, channels, bit_rate,
     custom_tags, upload_source, client_ip, user_agent, created_at, updated_at, processed_at)
 SELECT gen_random_uuid(), %(tenant)s::uuid, 'user_' || i %% 20,
-    CASE WHEN i %% 50 = 7 THEN 'failed' WHEN i %% 500 = 9 THEN 'processing' ELSE 'transcribed' END,
+    CASE WHEN i %% 50 = 7 THEN 'failed' WHEN %(unfinished)s::bool AND i %% 500 = 9 THEN 'processing'
+        ELSE 'transcribed' END,
     'voicenote-' || i || '.webm', i || '.webm', 250000, 'webm', 'opus', 16.45, 48000, 1, 32000,
     jsonb_build_object('project', 'p' || i %% 10, 'jobId', 'job_' || i), 'recorder', '192.0.2.7',
     'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36', at, at, at
@@ -137,7 +138,7 @@ def main() -> None:
 async def run(url: str, sizes: list[int], chosen: argparse.Namespace) -> None:
     tenants = [TenantId(uuid4()) for _ in sizes]
     for size, tenant in zip(sizes, tenants, strict=True):
-        seconds = fill(url, tenant, size)
+        seconds = fill(url, tenant, size, unfinished=True)
         print(f"{size:>9,} notes written in {seconds:.1f} s, with counts and tags", file=sys.stderr)
     async with opened(url) as engine:
         async with AsyncSession(engine) as session, session.begin():
@@ -156,8 +157,12 @@ async def run(url: str, sizes: list[int], chosen: argparse.Namespace) -> None:
                 await print_plans(engine, url, tenants[-1], case)
 
 
-def fill(url: str, tenant: TenantId, size: int) -> float:
-    """Write so many notes, and their tenant if it is new; the seconds that it took."""
+def fill(url: str, tenant: TenantId, size: int, *, unfinished: bool) -> float:
+    """Write so many notes, and their tenant if it is new; the seconds that it took.
+
+    Args:
+        unfinished: Some are "processing"; a server that runs would take them up, and find no audio.
+    """
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
             "INSERT INTO tenants (id, name, plan, created_at, updated_at) VALUES (%s, '', 'pro', %s, %s)"
@@ -167,8 +172,8 @@ def fill(url: str, tenant: TenantId, size: int) -> float:
         started = time.perf_counter()
         for first in range(1, size + 1, _ROWS_A_STATEMENT):
             last = min(first + _ROWS_A_STATEMENT - 1, size)
-            values = {"tenant": str(tenant), "size": size, "first": first, "last": last, "end": YEAR_END}
-            connection.execute(_FILL, values)
+            numbers = {"size": size, "first": first, "last": last, "end": YEAR_END}
+            connection.execute(_FILL, {"tenant": str(tenant), "unfinished": unfinished} | numbers)
         return time.perf_counter() - started
 
 
