@@ -71,7 +71,7 @@ bench: .venv/.dev-installed ## Measure beside other programs (1-2 hours; BENCH=l
 	$(BIN)/python -m bench.console
 	$(BIN)/python -m project.comparison
 
-load: .venv/.dev-installed ## Load test of a server on loopback (15 minutes; LOAD=--short for a trial; needs wrk)
+load: .venv/.dev-installed ## Load test of a server on loopback (25 minutes; LOAD=--short for a trial; needs wrk)
 	$(BIN)/python -m bench.load --into docs $(LOAD)
 	[ -n "$(LOAD)" ] || $(BIN)/python -m bench.job_queue --into docs
 

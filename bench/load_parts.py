@@ -6,13 +6,14 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from uuid import UUID
 
 import psutil
 import psycopg
 
-from bench.figures import middle_row, percentile, rounded
+from bench.figures import middle_row, number, percentile, rounded
 from bench.pagination import fill, settle
 from bench.pipeline import Line
 from bench.report import Bar, Chart, Figure, Report, Row, conditions
@@ -77,7 +78,7 @@ class Plan:
 
 def sizes(plan: Plan) -> Report:
     """The first tenant's notes become more and more."""
-    rows: list[Row] = []
+    runs: list[list[Row]] = []
     with line() as (server, notes):
         known = server.credentials
         tenant, filled = TenantId(UUID(known["tenant_id"])), 0
@@ -85,14 +86,14 @@ def sizes(plan: Plan) -> Report:
         for size in plan.sizes:
             filled += _filled(server.database_url, tenant, size - filled)
             callers = [_caller(server.database_url, tenant, known["api_key"], known["api_secret"])]
-            rows.append({"notes": f"{size:,}"} | _measured(server, notes, callers, plan))
+            runs.append(_measured(server, notes, callers, plan, {"notes": f"{size:,}"}))
         others = meter.read().others
-    return _report("sizes", f"{WHAT_TRAFFIC} All notes are one tenant's.", rows, plan.rounds, others)
+    return _report("sizes", f"{WHAT_TRAFFIC} All notes are one tenant's.", runs, others)
 
 
 def tenants(plan: Plan) -> Report:
     """As many notes, of more and more tenants."""
-    rows: list[Row] = []
+    runs: list[list[Row]] = []
     with line() as (server, notes):
         meter = Meter(psutil.Process())
         callers: list[Caller] = []
@@ -101,12 +102,12 @@ def tenants(plan: Plan) -> Report:
                 _new_caller(server.database_url, plan.spread // count) for _ in range(count - len(callers))
             ]
             _settled(server.database_url)
-            rows.append({"tenants": f"{count:,}"} | _measured(server, notes, callers, plan))
+            runs.append(_measured(server, notes, callers, plan, {"tenants": f"{count:,}"}))
         others = meter.read().others
     about = (
         f"{WHAT_TRAFFIC} New tenants bring {plan.spread:,} notes each time; each request is some tenant's."
     )
-    return _report("tenants", about, rows, plan.rounds, others)
+    return _report("tenants", about, runs, others)
 
 
 @contextmanager
@@ -123,8 +124,11 @@ def line(**settings: str) -> Generator[tuple[RunningServer, Line]]:
         yield server, notes
 
 
-def _measured(server: RunningServer, notes: Line, callers: Sequence[Caller], plan: Plan) -> Row:
-    return middle_row([_measured_once(server, notes, callers, plan) for _ in range(plan.rounds)])
+def _measured(
+    server: RunningServer, notes: Line, callers: Sequence[Caller], plan: Plan, of: Row
+) -> list[Row]:
+    """Each round's figures, after what they are of."""
+    return [of | _measured_once(server, notes, callers, plan) for _ in range(plan.rounds)]
 
 
 def _measured_once(server: RunningServer, notes: Line, callers: Sequence[Caller], plan: Plan) -> Row:
@@ -208,11 +212,13 @@ def _caller(database_url: str, tenant: TenantId, key: str, secret: str) -> Calle
     return Caller(key, secret, [str(note_id) for [note_id] in found])
 
 
-def _report(part: str, what: str, rows: list[Row], rounds: int, others: float) -> Report:
+def _report(part: str, what: str, runs: Sequence[Sequence[Row]], others: float) -> Report:
+    rows = [middle_row(rounds) for rounds in runs]
     axis = next(iter(rows[0]))
-    bars = [Bar(f"{row[axis]} {axis}", float(str(row["per_second"])), ours=True) for row in rows]
+    bars = [Bar(f"{row[axis]} {axis}", number(row, "per_second"), ours=True) for row in rows]
     chart = Chart(f"Mixed traffic, by {axis}", _REQUESTS, bars)
-    return Report(part, what, conditions(rounds=rounds, others=others), rows, [], chart, [_REMARK])
+    measured = conditions(rounds=len(runs[0]), others=others)
+    return Report(part, what, measured, rows, [], chart, [_REMARK], [*chain.from_iterable(runs)])
 
 
 _REMARK = (

@@ -32,6 +32,7 @@ _SHARE_OFF = 20.0  # Per cent.
 def workers(plan: Plan) -> Report:
     """What a second worker brings, and the waiting at each number of workers."""
     rows: list[Row] = []
+    runs: list[Row] = []
     goals: list[Goal] = []
     bars: list[Bar] = []
     with ExitStack() as stack:
@@ -41,7 +42,9 @@ def workers(plan: Plan) -> Report:
             if count > 1:
                 more = stack.enter_context(more_workers(server, server.data_dir, count - 1, **ONE_BY_ONE))
                 notes = replace(notes, processes=[*notes.processes, *more])
-            row = middle_row([_row(notes, count, plan, seed) for seed in range(plan.rounds)])
+            rounds = [_row(notes, count, plan, seed) for seed in range(plan.rounds)]
+            row = middle_row(rounds)
+            runs += rounds
             rows.append(row)
             goals.append(_goal(row, count))
             bars += _bars(row, count)
@@ -53,7 +56,8 @@ def workers(plan: Plan) -> Report:
         " the workers did at most, and what a note takes alone, and finds how long each of them waited."
     )
     chart = Chart("From upload to webhook, mean", "seconds", bars)
-    return Report("workers", about, conditions(rounds=plan.rounds, others=others), rows, goals, chart)
+    measured = conditions(rounds=plan.rounds, others=others)
+    return Report("workers", about, measured, rows, goals, chart, runs=runs)
 
 
 def _row(notes: Line, count: int, plan: Plan, seed: int) -> Row:
