@@ -25,7 +25,7 @@ from bench.usage import Meter
 from vocafuse_server.accounts.secrets import secret_digest
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.ids import TenantId, new_uuid
-from vocafuse_server.notes.list_queries import fold_note_counts
+from vocafuse_server.notes.count_queries import fold_note_counts
 
 UNLIMITED = {"VOCAFUSE_RATE_LIMIT_PER_MINUTE": "60000000"}  # The limit is counted, and never reached.
 IN_FLIGHT = 8

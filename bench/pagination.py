@@ -31,8 +31,9 @@ from vocafuse_server.core.database import sqlalchemy_url
 from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
 from vocafuse_server.core.ids import TenantId
 from vocafuse_server.core.pages import Page, PageRequest
+from vocafuse_server.notes.count_queries import fold_note_counts
 from vocafuse_server.notes.filters import NoteFilter, Owner, TimeRange
-from vocafuse_server.notes.list_queries import fold_note_counts, list_notes
+from vocafuse_server.notes.list_queries import list_notes
 from vocafuse_server.notes.models import Note, NoteStatus
 from vocafuse_server.schema import migrate
 

@@ -15,8 +15,8 @@ from vocafuse_server.accounts.usage import count_duration, count_note
 from vocafuse_server.core.database import Database, sqlalchemy_url
 from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
 from vocafuse_server.core.ids import NoteId, TranscriptionId, new_uuid, parse_uuid
-from vocafuse_server.notes import service
 from vocafuse_server.notes.models import FIRST_RUN
+from vocafuse_server.notes.runs import record_transcription
 from vocafuse_server.schema import alembic_config, migrate
 
 CLIP = AUDIO / "whats-the-weather-like.wav"
@@ -53,7 +53,7 @@ async def upload(api: Api, account: Account) -> NoteId:
 async def record(api: Api, note_id: NoteId, *, duration_s: float) -> None:
     """What the worker records of a note that it has transcribed."""
     async with api.context.database.transaction() as session:
-        assert await service.record_transcription(
+        assert await record_transcription(
             session,
             api.context.queue,
             note_id,

@@ -11,7 +11,7 @@ from support.notes import make_note
 from support.published import error_of
 
 from vocafuse_server.core.ids import NoteId, new_uuid
-from vocafuse_server.notes import retention
+from vocafuse_server.notes import deleting
 from vocafuse_server.notes.models import Note, NoteStatus
 
 
@@ -75,7 +75,7 @@ async def test_a_change_that_makes_no_sense_is_refused(
 async def purge(api: Api, clock: SettableClock, job: dict[str, Any]) -> None:
     """Run the job."""
     async with api.context.database.transaction() as session:
-        await retention.purge_note(
+        await deleting.purge_note(
             session,
             api.context.queue,
             NoteId(job["note_id"]),

@@ -23,7 +23,8 @@ from vocafuse_server.core.database import Database
 from vocafuse_server.core.ids import NoteId
 from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.core.settings import Settings
-from vocafuse_server.notes import queries, service
+from vocafuse_server.notes import runs, step_queries
+from vocafuse_server.notes.deleting import delete_note
 from vocafuse_server.notes.feed_queries import delete_old_events
 from vocafuse_server.notes.filters import Owner
 from vocafuse_server.notes.models import Note, NoteStatus
@@ -101,7 +102,7 @@ async def test_each_step_of_a_notes_life_is_told_with_the_note(
         listed = await call(port, "GET", f"/v1/voicenotes/{note_id}", account.headers)
         assert first.data["voicenote"].items() <= listed.json().items()
         async with database.transaction() as session:
-            await service.record_failure(
+            await runs.record_failure(
                 session, queue, note_id, run=1, code="UNSUPPORTED_AUDIO", message="no audio", now=utc_now()
             )
         failed = await stream.next()
@@ -110,16 +111,16 @@ async def test_each_step_of_a_notes_life_is_told_with_the_note(
             "no audio",
         )
         async with database.transaction() as session:
-            await queries.begin_run(session, owner, note_id, language="de", now=utc_now())
+            await step_queries.begin_run(session, owner, note_id, language="de", now=utc_now())
         assert (await stream.next()).type == "voicenote.processing"
         async with database.transaction() as session:
-            await queries.mark_transcribed(session, note_id, run=2, audio={}, now=utc_now())
+            await step_queries.mark_transcribed(session, note_id, run=2, audio={}, now=utc_now())
         assert (await stream.next()).type == "voicenote.transcribed"
         await retitle(database, note_id, "Retro <1>\n")
         updated = await stream.next()
         assert (updated.type, updated.data["voicenote"]["title"]) == ("voicenote.updated", "Retro <1>\n")
         async with database.transaction() as session:
-            await service.delete_note(session, queue, owner, note_id, now=utc_now())
+            await delete_note(session, queue, owner, note_id, now=utc_now())
         deleted = await stream.next()
         assert (deleted.type, deleted.note) == ("voicenote.deleted", str(note_id))
         assert deleted.data["voicenote"] is None
@@ -234,7 +235,7 @@ async def test_one_note_can_be_followed(
         assert (await ready(stream)).data["voicenote"]["status"] == "processing"
         await retitle(database, await add(database, account), "another")
         async with database.transaction() as session:
-            await queries.mark_transcribed(session, note_id, run=1, audio={}, now=utc_now())
+            await step_queries.mark_transcribed(session, note_id, run=1, audio={}, now=utc_now())
         done = await stream.next()
         assert (done.type, done.data["voicenote"]["status"]) == ("voicenote.transcribed", "transcribed")
 

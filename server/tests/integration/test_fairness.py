@@ -13,7 +13,7 @@ from vocafuse_server.core.ids import NoteId, TenantId
 from vocafuse_server.core.queue import JobQueue, Queue, Task
 from vocafuse_server.core.queue_queries import NEXT_TURN
 from vocafuse_server.notes.models import Note, NoteStatus
-from vocafuse_server.notes.service import enqueue_run
+from vocafuse_server.notes.runs import enqueue_run
 
 WAITING = 10_000
 

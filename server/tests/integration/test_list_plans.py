@@ -14,8 +14,9 @@ from support.app import Account
 from vocafuse_server.core.database import libpq_url, sqlalchemy_url
 from vocafuse_server.core.ids import WorkspaceId
 from vocafuse_server.core.pages import PageRequest
+from vocafuse_server.notes.count_queries import fold_note_counts
 from vocafuse_server.notes.filters import NoteFilter, Owner, TimeRange
-from vocafuse_server.notes.list_queries import fold_note_counts, list_notes
+from vocafuse_server.notes.list_queries import list_notes
 from vocafuse_server.notes.models import NoteStatus
 
 NOTES = 20_000

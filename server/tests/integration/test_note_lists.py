@@ -15,8 +15,9 @@ from support.notes import make_note
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.ids import NoteId
 from vocafuse_server.core.pages import PageRequest
+from vocafuse_server.notes.count_queries import fold_note_counts
 from vocafuse_server.notes.filters import NoteFilter, Owner, TimeRange
-from vocafuse_server.notes.list_queries import fold_note_counts, list_notes
+from vocafuse_server.notes.list_queries import list_notes
 from vocafuse_server.notes.models import Note, NoteStatus, note_count_changes, note_counts, note_tags
 
 IDENTITIES = [None, "ann", "bob"]

@@ -8,7 +8,7 @@ from support.voice_notes import Lvng
 
 from vocafuse_server.core.database import Database
 from vocafuse_server.jobs.maintenance import MaintenanceContext, run_deletion
-from vocafuse_server.notes.retention import PURGED_AT_ONCE
+from vocafuse_server.notes.deleting import PURGED_AT_ONCE
 
 MONTH = timedelta(days=30)
 

@@ -16,7 +16,7 @@ from vocafuse_server.core.ids import TenantId, new_uuid
 from vocafuse_server.core.reading import RowQuery, RowReader
 from vocafuse_server.notes import queries
 from vocafuse_server.notes.filters import Owner
-from vocafuse_server.notes.models import NoteRow, NoteStatus
+from vocafuse_server.notes.models import NoteStatus, ShownNote
 
 BACKEND = RowQuery(tuple, select(func.pg_backend_pid()))
 ECHO = RowQuery(tuple, select(cast(bindparam("text"), Text)))
@@ -57,17 +57,17 @@ async def test_a_row_holds_what_the_model_holds(
         )
         note = await queries.find_note(session, Owner(account.id, "ä"), note_id)
     for owner in (Owner(account.id, "ä"), Owner(account.id, None)):
-        row = await queries.read_note(database.rows, owner, note_id)
+        row = await queries.find_shown_note(database.rows, owner, note_id)
         assert row is not None
-        assert row == tuple(getattr(note, name) for name in NoteRow._fields)
-        assert [type(value) for value in row] == [type(getattr(note, name)) for name in NoteRow._fields]
+        assert row == tuple(getattr(note, name) for name in ShownNote._fields)
+        assert [type(value) for value in row] == [type(getattr(note, name)) for name in ShownNote._fields]
 
 
 async def test_others_see_nothing(database: Database, account: Account, clock: SettableClock) -> None:
     async with database.transaction() as session:
         note_id = await make_note(session, account.id, created_at=clock.now, identity="one")
     for owner in (Owner(account.id, "two"), Owner(TenantId(new_uuid()), None)):
-        assert await queries.read_note(database.rows, owner, note_id) is None
+        assert await queries.find_shown_note(database.rows, owner, note_id) is None
 
 
 async def test_rows_read_at_once_share_a_connection(rows: RowReader) -> None:

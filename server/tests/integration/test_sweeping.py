@@ -19,7 +19,7 @@ from vocafuse_server.core.hold_queries import audio_is_held
 from vocafuse_server.core.ids import NoteId, new_uuid
 from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.jobs.maintenance import MaintenanceContext, resume_lost_deliveries
-from vocafuse_server.notes import service
+from vocafuse_server.notes.creating import finish_upload
 from vocafuse_server.notes.intake import INCOMING, copied_audio, received_audio
 from vocafuse_server.notes.models import Note, NoteStatus
 from vocafuse_server.notes.sweeping import SweepContext, resume_lost_runs, sweep_store, sweep_uploads
@@ -164,7 +164,7 @@ async def finish(sweep: SweepContext, note_id: NoteId, data: bytes, *, crash: bo
         received_audio(sweep.objects, one_chunk(data), max_bytes=len(data)) as audio,
         sweep.database.transaction() as session,
     ):
-        await service.finish_upload(
+        await finish_upload(
             session, sweep.objects, sweep.queue, note_id=note_id, audio=audio, now=sweep.clock()
         )
         if crash:

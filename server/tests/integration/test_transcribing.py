@@ -15,8 +15,8 @@ from vocafuse_server.core.database import Database
 from vocafuse_server.core.ids import NoteId, parse_uuid
 from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.jobs.tasks import MAX_TRANSCRIPTION_ATTEMPTS, MAX_TRANSCRIPTION_STARTS, run_transcription
-from vocafuse_server.notes import service
 from vocafuse_server.notes.models import FIRST_RUN, Note, NoteStatus
+from vocafuse_server.notes.runs import record_transcription
 from vocafuse_server.notes.transcribing import TranscribingContext, transcribe_note
 from vocafuse_server.transcription.adaptive import AdaptiveWhisper
 from vocafuse_server.transcription.hardware import choose_hardware
@@ -71,7 +71,7 @@ async def test_a_note_deleted_meanwhile_leaves_nothing(
     note_id = await upload(api, account, "whats-the-weather-like.wav")
     await api.http.delete(f"/v1/voicenotes/{note_id}", headers=account.headers)
     async with context.database.transaction() as session:
-        recorded = await service.record_transcription(
+        recorded = await record_transcription(
             session, context.queue, note_id, run=FIRST_RUN, audio={}, transcription={}, now=context.clock()
         )
     assert not recorded

@@ -12,7 +12,7 @@ from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.core.queue_queries import delete_ended_jobs
 from vocafuse_server.idempotency import service as idempotency
-from vocafuse_server.notes import retention
+from vocafuse_server.notes import deleting
 from vocafuse_server.notes.feed_queries import delete_old_events
 from vocafuse_server.notes.sweeping import LOST_AFTER, SWEPT_AT_ONCE
 from vocafuse_server.webhooks.outbox import enqueue_attempt
@@ -80,5 +80,5 @@ async def resume_lost_deliveries(context: MaintenanceContext) -> None:
 async def _purge_notes(context: MaintenanceContext, now: datetime) -> int:
     if context.deleted_notes_kept is None:
         return 0
-    purge = partial(retention.purge, queue=context.queue, deleted_until=now - context.deleted_notes_kept)
-    return await context.database.in_portions(purge, size=retention.PURGED_AT_ONCE)
+    purge = partial(deleting.purge_notes, queue=context.queue, deleted_until=now - context.deleted_notes_kept)
+    return await context.database.in_portions(purge, size=deleting.PURGED_AT_ONCE)

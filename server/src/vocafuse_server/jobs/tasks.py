@@ -21,7 +21,7 @@ from vocafuse_server.core.queue import JobQueue, Queue, Task, sharer
 from vocafuse_server.core.tracing import Tracer
 from vocafuse_server.dictation.transcribing import fail_dictation, sweep_dictations, transcribe_dictation
 from vocafuse_server.jobs.maintenance import MaintenanceContext, resume_lost_deliveries, run_deletion
-from vocafuse_server.notes import list_queries, retention, sweeping
+from vocafuse_server.notes import count_queries, deleting, sweeping
 from vocafuse_server.notes.direct_uploads import DirectUploadContext, find_upload, moment
 from vocafuse_server.notes.fetching import FetchingContext, fetch_note
 from vocafuse_server.notes.models import FIRST_RUN
@@ -111,7 +111,7 @@ def _note_tasks(contexts: JobContexts) -> dict[Task, _Run]:
 
     async def purge_note(note_id: str, deleted_at: str) -> None:
         async with work.database.transaction() as session:
-            await retention.purge_note(
+            await deleting.purge_note(
                 session,
                 work.queue,
                 NoteId(UUID(note_id)),
@@ -186,7 +186,7 @@ def _register_periodic_tasks(app: App, contexts: JobContexts) -> None:
 
     async def fold_note_counts(timestamp: int) -> None:
         async with transcribing.database.transaction() as session:
-            await list_queries.fold_note_counts(session)
+            await count_queries.fold_note_counts(session)
 
     for task, cron, run in (
         (Task.RESUME_LOST_WORK, "* * * * *", resume_lost_work),

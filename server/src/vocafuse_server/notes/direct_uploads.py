@@ -16,7 +16,7 @@ from vocafuse_server.core.errors import ApiError, PayloadTooLarge, UnsupportedAu
 from vocafuse_server.core.ids import NoteId
 from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.queue import JobQueue, Queue, Task
-from vocafuse_server.notes import queries, service
+from vocafuse_server.notes import creating, queries
 from vocafuse_server.notes.errors import AudioAlreadyUploaded, NoteNotFound
 from vocafuse_server.notes.intake import INCOMING, ArrivedAudio
 from vocafuse_server.notes.models import Note, NoteStatus
@@ -100,14 +100,14 @@ async def _take_in(context: DirectUploadContext, note_id: NoteId, key: str, size
     audio = await _checked(context, key, size_bytes)
     if isinstance(audio, ApiError):
         async with context.database.transaction() as session:
-            await service.refuse_audio(
+            await creating.refuse_audio(
                 session, context.queue, note_id, code=audio.name, message=str(audio), now=context.clock()
             )
         await context.objects.delete(key)
         log.info("direct upload refused", note_id=str(note_id), size_bytes=size_bytes, reason=audio.name)
         return
     async with context.database.transaction() as session:
-        await service.finish_upload(
+        await creating.finish_upload(
             session, context.objects, context.queue, note_id=note_id, audio=audio, now=context.clock()
         )
     log.info("direct upload found", note_id=str(note_id), size_bytes=size_bytes)

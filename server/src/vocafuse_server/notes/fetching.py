@@ -6,7 +6,7 @@ from functools import partial
 from vocafuse_server.core.errors import PayloadTooLarge, UnsupportedAudioError
 from vocafuse_server.core.ids import NoteId
 from vocafuse_server.core.logging import get_logger
-from vocafuse_server.notes import service
+from vocafuse_server.notes.creating import finish_fetch
 from vocafuse_server.notes.intake import ArrivedAudio, received_audio
 from vocafuse_server.notes.transcribing import TranscribingContext, fail_note, find_waiting
 from vocafuse_server.storage.disk import DiskFull, Disks
@@ -59,7 +59,7 @@ async def fetch_note(context: FetchingContext, note_id: NoteId, *, run: int, is_
 
 async def _take_in(context: TranscribingContext, note_id: NoteId, audio: ArrivedAudio) -> None:
     async with context.database.transaction() as session:
-        taken = await service.finish_fetch(
+        taken = await finish_fetch(
             session, context.objects, context.queue, note_id=note_id, audio=audio, now=context.clock()
         )
     if not taken:

@@ -1,45 +1,30 @@
-"""SQL of lists: a page of any depth and an exact total, in a time that hardly grows with the list.
+"""SQL of lists: a page of notes, and how many there are in all.
 
-Notes of a tenant, of one of its users, or with one tag, of whatever status and dates, are counted by
-`note_counts` and read in the order of an index. Lists narrowed further are counted note by note.
+Lists whose notes `count_queries.py` counts are counted off from there; those narrowed further are
+counted note by note.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Date,
-    Select,
-    Subquery,
-    and_,
-    cast,
-    delete,
-    func,
-    literal,
-    or_,
-    select,
-    text,
-    union_all,
-)
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vocafuse_server.core.database import see_one_moment
 from vocafuse_server.core.ids import NoteId
 from vocafuse_server.core.pages import Page, PageRequest
 from vocafuse_server.notes import search_queries
-from vocafuse_server.notes.filters import NoteFilter, Owner, TimeRange
-from vocafuse_server.notes.models import (
-    LISTED,
-    Note,
-    NoteStatus,
-    note_count_changes,
-    note_counts,
-    note_tags,
+from vocafuse_server.notes.count_queries import (
+    days_of_page,
+    entries_of,
+    is_counted,
+    is_in_lists,
+    is_in_range,
+    wanted_statuses,
 )
-from vocafuse_server.notes.page_slices import DayCount, slice_of, span_of
+from vocafuse_server.notes.filters import NoteFilter, Owner
+from vocafuse_server.notes.models import Note, note_tags
+from vocafuse_server.notes.page_slices import slice_of
 from vocafuse_server.notes.search_queries import RANKED, Search, best_first, has_words, understand
 from vocafuse_server.notes.search_text import Match
 
@@ -60,7 +45,7 @@ async def find_notes(
 ) -> tuple[Sequence[Note], int]:
     """The notes that are wanted from a place in their list on, and how many there are; see `list_notes`."""
     await see_one_moment(session)
-    if _is_counted(owner, wanted):
+    if is_counted(owner, wanted):
         return await _count_off(session, owner, wanted, offset=offset, limit=limit)
     return await _count_and_read(session, owner, wanted, offset=offset, limit=limit)
 
@@ -75,21 +60,14 @@ async def find_matches(
     return await search_queries.find_matches(session, search, [note.id for note in notes]) if search else {}
 
 
-def _is_counted(owner: Owner, wanted: NoteFilter) -> bool:
-    """Whether it is known how many notes each day has."""
-    facets = len(wanted.tags) + (owner.identity is not None)
-    looked_for = (wanted.words, wanted.title_part, wanted.workspace_id)
-    return facets <= 1 and not wanted.plain_tags and all(one is None for one in looked_for)
-
-
 async def _count_off(
     session: AsyncSession, owner: Owner, wanted: NoteFilter, *, offset: int, limit: int
 ) -> tuple[Sequence[Note], int]:
-    days, total = await _days_of_page(session, owner, wanted, offset=offset, limit=limit)
+    days, total = await days_of_page(session, owner, wanted, offset=offset, limit=limit)
     if not days:
         return [], total
     part = slice_of(days, offset=offset, limit=limit, created=wanted.created)
-    entries = _entries(owner, wanted, part.created)
+    entries = entries_of(owner, wanted, part.created)
     order = (entries.c.created_at, entries.c.id)
     if part.newest_first:
         order = (order[0].desc(), order[1].desc())
@@ -97,116 +75,14 @@ async def _count_off(
     return await _read(session, places), total
 
 
-async def fold_note_counts(session: AsyncSession) -> None:
-    """Add the changes since the last fold to the counts; at any moment a total is both together."""
-    taken = delete(note_count_changes).returning(*note_count_changes.c).cte("taken")
-    key = (taken.c.tenant_id, taken.c.facet, taken.c.day, taken.c.status)
-    change = _bigint(func.sum(taken.c.n))
-    sums = select(*key, change).group_by(*key).having(change != 0).order_by(*key)
-    names = [column.name for column in note_counts.c]
-    added = insert(note_counts).from_select(names, sums)
-    await session.execute(
-        added.on_conflict_do_update(index_elements=names[:-1], set_={"n": note_counts.c.n + added.excluded.n})
-    )
-    await session.execute(delete(note_counts).where(note_counts.c.n == 0))
-
-
-async def _days_of_page(
-    session: AsyncSession, owner: Owner, wanted: NoteFilter, *, offset: int, limit: int
-) -> tuple[list[DayCount], int]:
-    """The days that have notes on the page, newest first, and how many notes all days have."""
-    counts = _counts(owner, wanted)
-    by_day = select(counts.c.day, func.sum(counts.c.n).label("n")).group_by(counts.c.day).subquery()
-    places = select(
-        by_day,
-        func.sum(by_day.c.n).over(order_by=by_day.c.day.desc()).label("upto"),
-        func.sum(by_day.c.n).over().label("total"),
-    ).subquery()
-    rows = await session.execute(
-        select(
-            places.c.day,
-            _bigint(places.c.n).label("notes"),
-            _bigint(places.c.upto).label("upto"),
-            _bigint(places.c.total).label("total"),
-        )
-        .where(
-            places.c.n > 0,
-            places.c.upto > offset,
-            places.c.upto - places.c.n < offset + limit,
-        )
-        .order_by(places.c.day.desc())
-    )
-    found = rows.all()
-    if found:
-        return [DayCount(row.day, row.upto - row.notes, row.upto) for row in found], found[0].total
-    if offset == 0:
-        return [], 0
-    # Past the end, where no day tells the total.
-    return [], await session.scalar(select(_bigint(func.sum(counts.c.n)))) or 0
-
-
-def _counts(owner: Owner, wanted: NoteFilter) -> Subquery:
-    """Days and numbers of notes, for each day any number of rows to be added up."""
-    span = span_of(wanted.created)
-    rows: list[Select[Any, Any]] = []
-    for table in (note_counts, note_count_changes):
-        conditions: list[ColumnElement[bool]] = [
-            table.c.tenant_id == owner.tenant_id,
-            table.c.facet == _facet(owner, wanted),
-            table.c.status.in_(_statuses(wanted)),
-        ]
-        if span.first_day is not None:
-            conditions.append(table.c.day >= span.first_day)
-        if span.end_day is not None:
-            conditions.append(table.c.day < span.end_day)
-        rows.append(select(table.c.day, table.c.n).where(*conditions))
-    for day, part in span.parts:
-        entries = _entries(owner, wanted, part)
-        rows.append(select(literal(day, Date), func.count()).select_from(entries))
-    return union_all(*rows).subquery()
-
-
-def _facet(owner: Owner, wanted: NoteFilter) -> str:
-    """The name of what is counted, as the triggers name it."""
-    for key, value in wanted.tags.items():
-        return f"tag:{key}={value}"
-    return "" if owner.identity is None else f"user:{owner.identity}"
-
-
-def _entries(owner: Owner, wanted: NoteFilter, created: TimeRange) -> Subquery:
-    """Ids and times of the notes of one facet, from one index.
-
-    One query for each status, each in the order of the index, so that Postgres can merge them in order.
-    """
-    if wanted.tags:
-        table, note_id = note_tags, note_tags.c.note_id.label("id")
-        [(key, value)] = wanted.tags.items()
-        conditions: list[ColumnElement[bool]] = [table.c.key == key, table.c.value == value]
-    else:
-        table, note_id = Note.__table__, Note.__table__.c.id
-        conditions = [] if owner.identity is None else [Note.identity == owner.identity]
-    return union_all(
-        *(
-            select(note_id, table.c.created_at).where(
-                table.c.tenant_id == owner.tenant_id,
-                table.c.status == status,
-                *conditions,
-                *([] if wanted.tags else _found_by_lists(status)),
-                *_in_range(table.c.created_at, created),
-            )
-            for status in _statuses(wanted)
-        )
-    ).subquery()
-
-
 async def _count_and_read(
     session: AsyncSession, owner: Owner, wanted: NoteFilter, *, offset: int, limit: int
 ) -> tuple[Sequence[Note], int]:
     conditions = [
         Note.tenant_id == owner.tenant_id,
-        or_(*(and_(Note.status == status, *_found_by_lists(status)) for status in _statuses(wanted))),
+        or_(*(and_(Note.status == status, *is_in_lists(status)) for status in wanted_statuses(wanted))),
         *_narrowed(wanted),
-        *_in_range(Note.__table__.c.created_at, wanted.created),
+        *is_in_range(Note.__table__.c.created_at, wanted.created),
         *(Note.id.in_(_tagged(owner, key, value)) for key, value in wanted.tags.items()),
     ]
     if owner.identity is not None:
@@ -267,30 +143,3 @@ async def _read(session: AsyncSession, places: Select[*tuple[Any, ...]]) -> Sequ
         select(Note).join(found, found.c.id == Note.id).order_by(Note.created_at.desc(), Note.id.desc())
     )
     return rows.all()
-
-
-def _statuses(wanted: NoteFilter) -> tuple[NoteStatus, ...]:
-    if wanted.status is not None:
-        return (wanted.status,)
-    return tuple(NoteStatus) if wanted.waiting else LISTED
-
-
-def _found_by_lists(status: NoteStatus) -> list[ColumnElement[bool]]:
-    """That a note with this status is in lists, as the triggers see it."""
-    is_kept = Note.deleted_at.is_(None)
-    # What waits for a client's upload is no note yet.
-    return [is_kept, Note.source_url.is_not(None)] if status is NoteStatus.CREATED else [is_kept]
-
-
-def _in_range(created_at: ColumnElement[Any], wanted: TimeRange) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if wanted.start is not None:
-        conditions.append(created_at >= wanted.start)
-    if wanted.end is not None:
-        conditions.append(created_at < wanted.end)
-    return conditions
-
-
-def _bigint(value: ColumnElement[Any]) -> ColumnElement[int]:
-    """A sum as an integer: Postgres' are of the type numeric."""
-    return cast(value, BigInteger)

@@ -13,7 +13,7 @@ from vocafuse_server.core.ids import NoteId, TenantId, TranscriptionId, Workspac
 
 
 class NoteStatus(StrEnum):
-    """Where a note stands; `queries.py` has one statement for each legal step.
+    """Where a note stands; `step_queries.py` has one statement for each legal step.
 
     created -> processing (the bytes have arrived) -> transcribed | failed -> processing (asked for again)
     """
@@ -116,8 +116,8 @@ class Note(Base):
     """Since when the note is in no list and can't be found; its data stays until it is purged."""
 
 
-class NoteRow(NamedTuple):
-    """What is shown of a note: those columns of `Note`."""
+class ShownNote(NamedTuple):
+    """What is shown of a note: those columns of `Note`, read without an entity and its session."""
 
     id: NoteId
     tenant_id: TenantId
@@ -146,7 +146,7 @@ class NoteRow(NamedTuple):
 
 
 class TranscriptionRow(Base):
-    """The text of a note, at most one for each."""
+    """The text of a note, at most one for each. What the engine makes is a `Transcription`."""
 
     __tablename__ = "transcriptions"
 
@@ -218,7 +218,7 @@ note_search = Table(
 
 # What lists and their totals are read from besides the notes themselves. Triggers on `notes` keep these three
 # tables, in the transaction that changes the notes (migration 0004); nothing else writes to them but the fold
-# in `list_queries.py`. Notes that are deleted or wait for a client's upload are in no list and don't count.
+# in `count_queries.py`. Notes that are deleted or wait for a client's upload are in no list and don't count.
 #
 # A facet is what can be counted at once: '' for all of a tenant's notes, 'user:<identity>',
 # 'tag:<key>=<value>'.

@@ -13,7 +13,7 @@ from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.queue import JobQueue, Queue, Task
 from vocafuse_server.notes import sweep_queries
 from vocafuse_server.notes.intake import INCOMING
-from vocafuse_server.notes.service import enqueue_run
+from vocafuse_server.notes.runs import enqueue_run
 from vocafuse_server.storage.objects import Objects, StoredObject
 
 log = get_logger(__name__)

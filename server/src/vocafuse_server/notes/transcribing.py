@@ -11,7 +11,7 @@ from vocafuse_server.core.ids import NoteId, TranscriptionId, new_uuid
 from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.metrics import Metrics, TranscriptionOutcome
 from vocafuse_server.core.queue import JobQueue
-from vocafuse_server.notes import queries, service
+from vocafuse_server.notes import queries, runs
 from vocafuse_server.notes.models import FIRST_RUN, Note, NoteStatus
 from vocafuse_server.storage.objects import Objects
 from vocafuse_server.transcription.engine import Engine, TranscribeOptions, Transcription, UnknownLanguage
@@ -151,7 +151,7 @@ async def fail_note(
 ) -> None:
     """Give a note up, with a reason that its owner can read."""
     async with context.database.transaction() as session:
-        recorded = await service.record_failure(
+        recorded = await runs.record_failure(
             session, context.queue, note_id, run=run, code=code, message=message, now=context.clock()
         )
     if recorded:
@@ -175,7 +175,7 @@ async def find_waiting(context: TranscribingContext, note_id: NoteId, run: int) 
 async def _record(context: TranscribingContext, note: Note, heard: Heard, *, processing_ms: int) -> bool:
     audio = heard.audio
     async with context.database.transaction() as session:
-        return await service.record_transcription(
+        return await runs.record_transcription(
             session,
             context.queue,
             note.id,

@@ -13,9 +13,9 @@ from vocafuse_server.dialects.context import Context, ReadingSession
 from vocafuse_server.dialects.ids import parse_note_id
 from vocafuse_server.dialects.media_types import content_type
 from vocafuse_server.dialects.routing import NoteReader
-from vocafuse_server.notes import service
 from vocafuse_server.notes.filters import owner_of
 from vocafuse_server.notes.models import Note
+from vocafuse_server.notes.reading import get_note
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _AUDIO_HEADERS = {
@@ -100,7 +100,7 @@ async def get_audio(
     note_id: str, request: Request, session: ReadingSession, context: Context, caller: NoteReader
 ) -> StreamingResponse:
     """Download a note's audio as it was uploaded; a Range header gets a part of it."""
-    note = await service.get_note(session, owner_of(caller), parse_note_id(note_id))
+    note = await get_note(session, owner_of(caller), parse_note_id(note_id))
     size = note.file_size_bytes
     if size is None:
         raise NotFound("The audio of this note has not arrived yet.")

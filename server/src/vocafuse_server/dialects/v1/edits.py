@@ -13,7 +13,7 @@ from vocafuse_server.dialects.ids import parse_note_id
 from vocafuse_server.dialects.routing import NoteWriter
 from vocafuse_server.dialects.v1.schemas import NoteDetail, note_detail
 from vocafuse_server.dialects.v1.vocabulary import Spelling
-from vocafuse_server.notes import filing, service
+from vocafuse_server.notes import deleting, editing
 from vocafuse_server.notes.filters import owner_of
 from vocafuse_server.notes.tags import check_custom_tags
 
@@ -42,10 +42,10 @@ async def update_note(
 ) -> NoteDetail:
     """Change a note's title, tags or custom tags; what isn't given stays as it is."""
     custom_tags = None if body.custom_tags is None else check_custom_tags(body.custom_tags)
-    changes = filing.NoteChanges(title=body.title, tags=body.tags, custom_tags=custom_tags)
+    changes = editing.NoteChanges(title=body.title, tags=body.tags, custom_tags=custom_tags)
     if not changes.values():
         raise InvalidRequest(f"There is nothing to change: name {', '.join(_FIELDS)}.")
-    note = await filing.update_note(
+    note = await editing.update_note(
         session, owner_of(caller), parse_note_id(note_id), changes, now=context.clock()
     )
     return note_detail(note, words, bucket=context.objects.bucket)
@@ -64,9 +64,9 @@ async def delete_note(
     owner, known_id, now = owner_of(caller), parse_note_id(note_id), context.clock()
     if undo_seconds:
         undo = timedelta(seconds=undo_seconds)
-        await filing.put_away_for_a_while(session, context.queue, owner, known_id, undo=undo, now=now)
+        await deleting.put_away_for_a_while(session, context.queue, owner, known_id, undo=undo, now=now)
     else:
-        await service.delete_note(session, context.queue, owner, known_id, now=now)
+        await deleting.delete_note(session, context.queue, owner, known_id, now=now)
     return Response(status_code=204)
 
 
@@ -74,7 +74,7 @@ async def restore_note(
     note_id: str, session: Session, context: Context, caller: NoteWriter, words: Spelling
 ) -> NoteDetail:
     """Bring back a note that was deleted with `undo_seconds`, or through v2, and is still kept."""
-    note = await filing.restore_note(
+    note = await deleting.restore_note(
         session, context.queue, owner_of(caller), parse_note_id(note_id), now=context.clock()
     )
     return note_detail(note, words, bucket=context.objects.bucket)

@@ -17,7 +17,7 @@ from vocafuse_server.dialects.routing import NoteWriter
 from vocafuse_server.dialects.upload_details import extension_of, upload_source
 from vocafuse_server.dialects.v1.schemas import NoteDetail, note_detail
 from vocafuse_server.dialects.v1.vocabulary import Spelling
-from vocafuse_server.notes import service
+from vocafuse_server.notes import creating
 from vocafuse_server.notes.intake import received_audio
 from vocafuse_server.notes.tags import check_custom_tags
 
@@ -62,7 +62,7 @@ async def upload_in_one_step(
     async with request.form(**FORM_LIMITS) as form:
         file, fields = file_of(form), fields_of(form, UploadFields)
         name = file.filename or "audio"
-        new = service.NewNote(
+        new = creating.NewNote(
             tenant_id=caller.tenant_id,
             # A user named under a token is ignored: a token speaks for its own.
             identity=caller.identity or fields.user_id,
@@ -79,8 +79,8 @@ async def upload_in_one_step(
         async with received_audio(context.objects, content, max_bytes=limit) as audio:
 
             async def create() -> NoteDetail:
-                note = await service.create_note(session, new, now=context.clock())
-                note = await service.finish_upload(
+                note = await creating.create_note(session, new, now=context.clock())
+                note = await creating.finish_upload(
                     session, context.objects, context.queue, note_id=note.id, audio=audio, now=context.clock()
                 )
                 return note_detail(note, words, bucket=context.objects.bucket)

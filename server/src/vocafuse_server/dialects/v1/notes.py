@@ -33,8 +33,8 @@ from vocafuse_server.dialects.v1.transcriptions import (
     transcribe_note,
 )
 from vocafuse_server.dialects.v1.vocabulary import Vocabulary, vocabulary_of
-from vocafuse_server.notes import service
 from vocafuse_server.notes.filters import owner_of
+from vocafuse_server.notes.reading import get_shown_note
 
 
 def notes_router(words: Vocabulary) -> APIRouter:
@@ -110,6 +110,6 @@ async def get_note(note_id: str, request: Request) -> Response:
     """Get one note."""
     context = app_context(request)
     owner = owner_of(caller_of(request, Scope.VOICENOTES_READ))
-    note = await service.read_note(context.database.rows, owner, parse_note_id(note_id))
+    note = await get_shown_note(context.database.rows, owner, parse_note_id(note_id))
     body = note_detail(note, vocabulary_of(request), bucket=context.objects.bucket)
     return Response(body.model_dump_json(), media_type="application/json")

@@ -18,7 +18,7 @@ from vocafuse_server.core.database import JsonObject as JsonData
 from vocafuse_server.dialects.fields import JsonObject, Language, RequestBody, ShortText
 from vocafuse_server.dialects.v1.fields import ExpiresIn, wire_time, wire_time_or_none
 from vocafuse_server.dialects.v1.vocabulary import Vocabulary
-from vocafuse_server.notes.models import Note, NoteRow, NoteStatus, TranscriptionRow
+from vocafuse_server.notes.models import Note, NoteStatus, ShownNote, TranscriptionRow
 from vocafuse_server.notes.search_text import Match
 from vocafuse_server.transcription.languages import language_name
 
@@ -204,13 +204,13 @@ def _match_body(match: Match) -> MatchBody:
     return MatchBody(title=title, snippet=snippet, start_time=match.start_s)
 
 
-def note_detail(note: Note | NoteRow, words: Vocabulary, *, bucket: str) -> NoteDetail:
+def note_detail(note: Note | ShownNote, words: Vocabulary, *, bucket: str) -> NoteDetail:
     """A note as it is shown by itself."""
     uris = {"transcription": words.transcription_uri(note.id)}
     return NoteDetail(**_note_fields(note, words, bucket), subresource_uris=uris)
 
 
-def _note_fields(note: Note | NoteRow, words: Vocabulary, bucket: str) -> dict[str, Any]:
+def _note_fields(note: Note | ShownNote, words: Vocabulary, bucket: str) -> dict[str, Any]:
     failed = note.status is NoteStatus.FAILED
     return {
         "id": str(note.id),

@@ -16,10 +16,11 @@ from vocafuse_server.dialects.v1.schemas import (
     transcription_body,
 )
 from vocafuse_server.dialects.v1.vocabulary import Spelling
-from vocafuse_server.notes import service
 from vocafuse_server.notes.filters import owner_of
 from vocafuse_server.notes.markdown import Heading, render_markdown
 from vocafuse_server.notes.models import Note, TranscriptionRow
+from vocafuse_server.notes.reading import get_newest_transcription
+from vocafuse_server.notes.runs import transcribe_again
 from vocafuse_server.notes.subtitles import SRT, VTT, Span, render_subtitles
 from vocafuse_server.transcription.languages import has_spaces, language_name
 
@@ -61,7 +62,7 @@ async def get_transcription(
     format: Annotated[TranscriptionFormat, Query()] = TranscriptionFormat.JSON,
 ) -> dict[str, object] | Response:
     """Get the transcription of a note; 404 while there is none yet and when there will be none."""
-    note, row = await service.get_transcription(session, owner_of(caller), parse_note_id(note_id))
+    note, row = await get_newest_transcription(session, owner_of(caller), parse_note_id(note_id))
     if format is TranscriptionFormat.JSON:
         return transcription_body(row, words)
     if format is TranscriptionFormat.TEXT:
@@ -88,7 +89,7 @@ async def transcribe_note(
     until the new one is done."""
 
     async def begin() -> NoteDetail:
-        note = await service.transcribe_again(
+        note = await transcribe_again(
             session,
             context.queue,
             owner_of(caller),

@@ -20,7 +20,7 @@ from vocafuse_server.dialects.upload_details import extension_of, public_base, u
 from vocafuse_server.dialects.v1.responses import errors
 from vocafuse_server.dialects.v1.schemas import UploadRequest, UploadResponse
 from vocafuse_server.dialects.v1.vocabulary import VOICENOTES
-from vocafuse_server.notes import direct_uploads, service
+from vocafuse_server.notes import creating, direct_uploads
 from vocafuse_server.notes.errors import UploadInterrupted
 from vocafuse_server.notes.intake import received_audio
 from vocafuse_server.notes.models import Note
@@ -53,7 +53,7 @@ async def create_upload(
     new = _new_note(body, request, caller)
 
     async def create() -> UploadResponse:
-        note = await service.create_note(session, new, now=context.clock())
+        note = await creating.create_note(session, new, now=context.clock())
         return _upload_response(note, request, context, await _put_url(session, note, request, context))
 
     return await once.answer(session, create)
@@ -105,7 +105,7 @@ async def put_audio(
     known_id = _check_signature(context, note_id, expires=expires, signature=signature)
     context.disks.check()
     async with context.database.transaction() as session:
-        tenant_id = await service.awaiting_audio(session, known_id)
+        tenant_id = await creating.find_out_who_uploads(session, known_id)
     await context.backlog.check(tenant_id)
     limit = _max_bytes(request, context)
     try:
@@ -121,13 +121,13 @@ async def _take_in(request: Request, context: AppContext, note_id: NoteId, *, ma
         received_audio(context.objects, request.stream(), max_bytes=max_bytes) as audio,
         context.database.transaction() as session,
     ):
-        await service.finish_upload(
+        await creating.finish_upload(
             session, context.objects, context.queue, note_id=note_id, audio=audio, now=context.clock()
         )
 
 
-def _new_note(body: UploadRequest, request: Request, caller: Caller) -> service.NewNote:
-    return service.NewNote(
+def _new_note(body: UploadRequest, request: Request, caller: Caller) -> creating.NewNote:
+    return creating.NewNote(
         tenant_id=caller.tenant_id,
         # A user named under a token is ignored: a token speaks for its own.
         identity=caller.identity or body.user_id,

@@ -30,7 +30,7 @@ from vocafuse_server.dialects.v2.schemas import (
     voice_note_with_transcript,
 )
 from vocafuse_server.dialects.v2.sources import audio_of, file_name_in, find_upload
-from vocafuse_server.notes import filing, service
+from vocafuse_server.notes import creating, deleting, editing, reading, runs
 from vocafuse_server.notes.filters import owner_of
 from vocafuse_server.notes.models import Note, UploadSource
 
@@ -66,7 +66,7 @@ async def create_voice_note(
     async with audio_of(context, upload) as audio:
 
         async def create() -> VoiceNoteAnswer:
-            note = await filing.file_note(
+            note = await creating.create_with_audio(
                 session, context.objects, context.queue, new, audio, now=context.clock()
             )
             return VoiceNoteAnswer(voiceNote=voice_note(note, base_url=base_url))
@@ -79,8 +79,8 @@ async def get_voice_note(
     note_id: str, session: ReadingSession, caller: NoteReader, base_url: PublicBase
 ) -> VoiceNoteDetailAnswer:
     """Get one voice note, with its transcript once it is completed."""
-    note = await service.get_note(session, owner_of(caller), parse_note_id(note_id))
-    row = await filing.find_transcript(session, note)
+    note = await reading.get_note(session, owner_of(caller), parse_note_id(note_id))
+    row = await reading.find_settled_transcription(session, note)
     return VoiceNoteDetailAnswer(voiceNote=voice_note_with_transcript(note, row, base_url=base_url))
 
 
@@ -96,8 +96,8 @@ async def update_voice_note(
     """Replace a voice note's title, tags or metadata."""
     if not body.model_fields_set:
         raise InvalidRequest("There is nothing to change: title, tags or metadata must be given.")
-    changes = filing.NoteChanges(**body.model_dump(exclude_unset=True))
-    note = await filing.update_note(
+    changes = editing.NoteChanges(**body.model_dump(exclude_unset=True))
+    note = await editing.update_note(
         session, owner_of(caller), parse_note_id(note_id), changes, now=context.clock()
     )
     return VoiceNoteAnswer(voiceNote=voice_note(note, base_url=base_url))
@@ -108,7 +108,7 @@ async def delete_voice_note(
     note_id: str, session: Session, context: Context, caller: NoteWriter
 ) -> MessageAnswer:
     """Delete a voice note: nobody finds it any more; its data is kept for as long as the settings say."""
-    await filing.put_away(
+    await deleting.put_away(
         session, context.queue, owner_of(caller), parse_note_id(note_id), now=context.clock()
     )
     return MessageAnswer(message="Voice note deleted")
@@ -124,7 +124,7 @@ async def transcribe_voice_note(
     note_id: str, session: Session, context: Context, caller: NoteWriter
 ) -> QueuedAnswer:
     """Ask for a voice note's transcription, or for a new one."""
-    note = await service.transcribe_again(
+    note = await runs.transcribe_again(
         session, context.queue, owner_of(caller), parse_note_id(note_id), now=context.clock()
     )
     return QueuedAnswer(
@@ -135,7 +135,7 @@ async def transcribe_voice_note(
 @router.get("/{note_id}/transcript", response_model=TranscriptAnswer, responses=errors(401, 403, 404))
 async def get_transcript(note_id: str, session: ReadingSession, caller: NoteReader) -> TranscriptAnswer:
     """Get a voice note's transcript; 404 unless it is completed."""
-    note, row = await filing.get_transcript(session, owner_of(caller), parse_note_id(note_id))
+    note, row = await reading.get_settled_transcription(session, owner_of(caller), parse_note_id(note_id))
     return TranscriptAnswer(
         voiceNoteId=str(note.id),
         title=note.title,
@@ -145,9 +145,9 @@ async def get_transcript(note_id: str, session: ReadingSession, caller: NoteRead
     )
 
 
-def _new_note(body: CreateRequest, request: Request, caller: Caller, upload: Note | None) -> service.NewNote:
+def _new_note(body: CreateRequest, request: Request, caller: Caller, upload: Note | None) -> creating.NewNote:
     file_name = file_name_in(body.audioUrl) if upload is None else upload.original_filename
-    return service.NewNote(
+    return creating.NewNote(
         tenant_id=caller.tenant_id,
         identity=caller.identity,
         original_filename=file_name,

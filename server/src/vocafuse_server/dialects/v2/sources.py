@@ -8,11 +8,11 @@ from urllib.parse import unquote, urlsplit
 from vocafuse_server.core.errors import InvalidField
 from vocafuse_server.dialects.context import AppContext
 from vocafuse_server.dialects.ids import parse_note_id
-from vocafuse_server.notes import service
 from vocafuse_server.notes.errors import NoteNotFound
 from vocafuse_server.notes.filters import Owner
 from vocafuse_server.notes.intake import ArrivedAudio, copied_audio
 from vocafuse_server.notes.models import Note
+from vocafuse_server.notes.reading import get_note
 from vocafuse_server.storage.urls import ForbiddenAddress
 
 _FIELD = "audioUrl"
@@ -72,6 +72,6 @@ def file_name_in(url: str) -> str:
 async def _find_note(context: AppContext, owner: Owner, note_id: str) -> Note | None:
     async with context.database.reading() as session:
         try:
-            return await service.get_note(session, owner, parse_note_id(note_id))
+            return await get_note(session, owner, parse_note_id(note_id))
         except NoteNotFound:
             return None
