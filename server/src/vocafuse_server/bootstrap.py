@@ -4,10 +4,10 @@ import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from vocafuse_server.accounts import queries, service, sessions
+from vocafuse_server.accounts import queries, sessions
 from vocafuse_server.accounts.models import Plan
 from vocafuse_server.accounts.secrets import KeyPair, new_key_pair
-from vocafuse_server.accounts.service import NewTenant
+from vocafuse_server.accounts.tenants import NewTenant, create_tenant
 from vocafuse_server.core.clock import utc_now
 from vocafuse_server.core.data_dir import write_secret
 from vocafuse_server.core.database import Database
@@ -56,7 +56,7 @@ async def _first_tenant(settings: Settings, database: Database, path: Path) -> B
     async with database.transaction() as session:
         if await queries.default_tenant_exists(session):
             return Bootstrap(_refresh(path, settings.base_url), created=None)
-        created = await service.create_tenant(
+        created = await create_tenant(
             session,
             name="Default",
             plan=Plan.ENTERPRISE,

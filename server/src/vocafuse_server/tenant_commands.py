@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from vocafuse_server.accounts import queries
 from vocafuse_server.accounts.models import Plan, Tenant, TenantStatus
 from vocafuse_server.accounts.secrets import new_key_pair
-from vocafuse_server.accounts.service import TenantChanges, add_key_pair, change_tenant, create_tenant
+from vocafuse_server.accounts.tenants import TenantChanges, add_key_pair, change_tenant, create_tenant
 from vocafuse_server.command_line import (
     AsJson,
     command_settings,

@@ -10,7 +10,7 @@ from support.app import Account, Api, SettableClock
 from vocafuse_server.accounts import sessions
 from vocafuse_server.accounts.models import Plan
 from vocafuse_server.accounts.secrets import new_key_pair
-from vocafuse_server.accounts.service import create_tenant
+from vocafuse_server.accounts.tenants import create_tenant
 from vocafuse_server.core.clock import utc_now
 from vocafuse_server.transcription.languages import LANGUAGES
 

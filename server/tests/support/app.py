@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from vocafuse_server.accounts.models import Plan
 from vocafuse_server.accounts.secrets import KeyPair, new_key_pair
-from vocafuse_server.accounts.service import create_tenant
+from vocafuse_server.accounts.tenants import create_tenant
 from vocafuse_server.app import create_app
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.ids import TenantId

@@ -1,6 +1,8 @@
 """The caller of a request: which tenant, which user, allowed to do what."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from vocafuse_server.accounts.errors import InsufficientScope
 from vocafuse_server.accounts.models import Plan
@@ -44,6 +46,30 @@ class Caller:
                 if granted is scope:
                     return token_scope.value
         return scope.value
+
+
+class KnownKey(Protocol):
+    """What is known of a key that has proved to be good, by its secret or by a session."""
+
+    @property
+    def id(self) -> ApiKeyId: ...
+    @property
+    def tenant_id(self) -> TenantId: ...
+    @property
+    def scopes(self) -> Sequence[str]: ...
+    @property
+    def plan(self) -> Plan: ...
+
+
+def key_caller(key: KnownKey) -> Caller:
+    """The caller that a key stands for: its whole tenant, with all that the key may do."""
+    return Caller(
+        tenant_id=key.tenant_id,
+        identity=None,
+        scopes=frozenset(Scope(scope) for scope in key.scopes),
+        plan=key.plan,
+        key_id=key.id,
+    )
 
 
 def token_caller(claims: TokenClaims, tenant_id: TenantId, plan: Plan) -> Caller:

@@ -41,6 +41,7 @@ class Tenant(Base):
     email: Mapped[str | None]
     plan: Mapped[Plan]
     status: Mapped[str] = mapped_column(server_default=text("'active'"))
+    """A `TenantStatus`."""
     is_default: Mapped[bool] = mapped_column(server_default=text("false"))
     """The tenant made at the first start of a server; at most one is."""
     settings: Mapped[JsonObject] = mapped_column(server_default=text("'{}'::jsonb"))

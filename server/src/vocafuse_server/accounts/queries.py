@@ -8,7 +8,7 @@ from sqlalchemy import BindParameter, ColumnElement, bindparam, exists, func, or
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from vocafuse_server.accounts.models import ApiKey, DailyUsage, KeyStatus, Plan, Tenant
+from vocafuse_server.accounts.models import ApiKey, DailyUsage, KeyStatus, Plan, Tenant, TenantStatus
 from vocafuse_server.core.ids import ApiKeyId, TenantId
 from vocafuse_server.core.pages import Page, PageRequest
 from vocafuse_server.core.reading import RowQuery, RowReader
@@ -35,7 +35,9 @@ async def find_active_tenant(
     """The tenant, or the default one, and its plan; None unless it exists and isn't suspended."""
     is_meant = Tenant.is_default if tenant_id is None else Tenant.id == tenant_id
     found = (
-        await session.execute(select(Tenant.id, Tenant.plan).where(is_meant, Tenant.status == "active"))
+        await session.execute(
+            select(Tenant.id, Tenant.plan).where(is_meant, Tenant.status == TenantStatus.ACTIVE)
+        )
     ).one_or_none()
     return None if found is None else (found[0], found[1])
 
@@ -171,6 +173,6 @@ _LIVE_KEY = RowQuery(
     .where(
         ApiKey.api_key == bindparam("api_key"),
         key_is(KeyStatus.ACTIVE, bindparam("now")),
-        Tenant.status == "active",
+        Tenant.status == TenantStatus.ACTIVE,
     ),
 )

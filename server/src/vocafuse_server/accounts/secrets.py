@@ -1,4 +1,4 @@
-"""Key pairs: making them, and checking a secret against its digest."""
+"""Key pairs: making them, and checking a secret against the digest that is kept of it."""
 
 import hashlib
 import hmac
@@ -20,9 +20,9 @@ def new_key_pair() -> KeyPair:
 
 
 def secret_digest(api_secret: str) -> bytes:
-    """SHA-256 of a secret.
+    """SHA-256 of a secret, or of whatever else stands for a caller.
 
-    A fast hash is enough: a secret has hundreds of random bits, so there is nothing to guess.
+    A fast hash is enough: these have hundreds of random bits, so there is nothing to guess.
     """
     return hashlib.sha256(api_secret.encode("utf-8", "surrogatepass")).digest()
 

@@ -6,7 +6,15 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from vocafuse_server.accounts.models import ApiKey, ConsoleSession, KeyStatus, Plan, SignInLink, Tenant
+from vocafuse_server.accounts.models import (
+    ApiKey,
+    ConsoleSession,
+    KeyStatus,
+    Plan,
+    SignInLink,
+    Tenant,
+    TenantStatus,
+)
 from vocafuse_server.accounts.queries import key_is
 from vocafuse_server.core.ids import ApiKeyId, TenantId
 from vocafuse_server.core.reading import RowQuery, RowReader
@@ -59,7 +67,7 @@ async def find_first_key(session: AsyncSession, *, now: datetime) -> ApiKeyId | 
     return await session.scalar(
         select(ApiKey.id)
         .join(Tenant, Tenant.id == ApiKey.tenant_id)
-        .where(Tenant.is_default, Tenant.status == "active", key_is(KeyStatus.ACTIVE, now))
+        .where(Tenant.is_default, Tenant.status == TenantStatus.ACTIVE, key_is(KeyStatus.ACTIVE, now))
         .order_by(ApiKey.id)
         .limit(1)
     )
@@ -88,6 +96,6 @@ _SESSION_KEY = RowQuery(
         ConsoleSession.digest == bindparam("digest"),
         ConsoleSession.expires_at > bindparam("now"),
         key_is(KeyStatus.ACTIVE, bindparam("now")),
-        Tenant.status == "active",
+        Tenant.status == TenantStatus.ACTIVE,
     ),
 )

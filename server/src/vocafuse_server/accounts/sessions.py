@@ -1,6 +1,5 @@
 """Sessions of the console: a token that stands for a key pair for a while, so that no page keeps a secret."""
 
-import hashlib
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -8,9 +7,9 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vocafuse_server.accounts import session_queries
-from vocafuse_server.accounts.callers import Caller
+from vocafuse_server.accounts.callers import Caller, key_caller
 from vocafuse_server.accounts.errors import InvalidToken, SignInLinkSpent
-from vocafuse_server.accounts.scopes import Scope
+from vocafuse_server.accounts.secrets import secret_digest
 from vocafuse_server.core.ids import ApiKeyId
 from vocafuse_server.core.reading import RowReader
 
@@ -38,7 +37,7 @@ async def begin(session: AsyncSession, key_id: ApiKeyId, *, now: datetime) -> Op
     await session_queries.drop_expired(session, now=now)
     opened = OpenSession(_PREFIX + secrets.token_urlsafe(32), now + SESSION_LASTS)
     await session_queries.add_session(
-        session, _digest(opened.token), key_id, now=now, expires_at=opened.expires_at
+        session, secret_digest(opened.token), key_id, now=now, expires_at=opened.expires_at
     )
     return opened
 
@@ -50,7 +49,7 @@ async def extend(session: AsyncSession, token: str, *, now: datetime) -> OpenSes
         InvalidToken: It has ended a moment ago.
     """
     expires_at = await session_queries.extend_session(
-        session, _digest(token), now=now, lasts=SESSION_LASTS, at_most=SIGNED_IN_AT_MOST
+        session, secret_digest(token), now=now, lasts=SESSION_LASTS, at_most=SIGNED_IN_AT_MOST
     )
     if expires_at is None:
         raise InvalidToken
@@ -59,7 +58,7 @@ async def extend(session: AsyncSession, token: str, *, now: datetime) -> OpenSes
 
 async def end(session: AsyncSession, token: str) -> None:
     """Sign out."""
-    await session_queries.drop_session(session, _digest(token))
+    await session_queries.drop_session(session, secret_digest(token))
 
 
 async def make_link(session: AsyncSession, *, now: datetime) -> str | None:
@@ -69,7 +68,7 @@ async def make_link(session: AsyncSession, *, now: datetime) -> str | None:
         return None
     await session_queries.drop_expired(session, now=now)
     code = secrets.token_urlsafe(24)
-    await session_queries.add_link(session, _digest(code), key_id, expires_at=now + LINK_LASTS)
+    await session_queries.add_link(session, secret_digest(code), key_id, expires_at=now + LINK_LASTS)
     return code
 
 
@@ -79,7 +78,7 @@ async def follow_link(session: AsyncSession, code: str, *, now: datetime) -> Ope
     Raises:
         SignInLinkSpent: It was used before, or is too old, or there is none with this code.
     """
-    key_id = await session_queries.take_link(session, _digest(code), now=now)
+    key_id = await session_queries.take_link(session, secret_digest(code), now=now)
     if key_id is None:
         raise SignInLinkSpent
     return await begin(session, key_id, now=now)
@@ -91,17 +90,7 @@ async def authenticate_session(rows: RowReader, token: str, *, now: datetime) ->
     Raises:
         InvalidToken: The session has ended, or its key is no longer good.
     """
-    key = await session_queries.find_session_key(rows, _digest(token), now=now)
+    key = await session_queries.find_session_key(rows, secret_digest(token), now=now)
     if key is None:
         raise InvalidToken
-    return Caller(
-        tenant_id=key.tenant_id,
-        identity=None,
-        scopes=frozenset(Scope(scope) for scope in key.scopes),
-        plan=key.plan,
-        key_id=key.id,
-    )
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+    return key_caller(key)

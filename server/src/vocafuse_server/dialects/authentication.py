@@ -3,10 +3,10 @@
 import structlog
 from fastapi import Request
 
+from vocafuse_server.accounts.authenticating import authenticate_key_pair, authenticate_token, verify_token
 from vocafuse_server.accounts.callers import Caller
 from vocafuse_server.accounts.errors import InvalidApiKey, InvalidToken
 from vocafuse_server.accounts.secrets import KeyPair
-from vocafuse_server.accounts.service import authenticate_key_pair, authenticate_token, verify_token
 from vocafuse_server.accounts.sessions import authenticate_session, is_session_token
 from vocafuse_server.dialects.context import AppContext
 

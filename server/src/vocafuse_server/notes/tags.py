@@ -1,9 +1,9 @@
 """Custom tags: a few short strings that the customer's app attaches to a note."""
 
-import json
 import re
 from collections.abc import Mapping
 
+from vocafuse_server.core.compact_json import compact_size
 from vocafuse_server.core.errors import InvalidField
 
 MAX_TAGS = 10
@@ -29,8 +29,7 @@ def check_custom_tags(tags: Mapping[str, object]) -> dict[str, str]:
         if not _KEY.fullmatch(key):
             raise InvalidField("custom_tags", "has a key that is not 1 to 32 of A-Z a-z 0-9 _ -", value=key)
         checked[key] = _check_value(f"custom_tags.{key}", value)
-    serialized = json.dumps(checked, ensure_ascii=False, separators=(",", ":")).encode()
-    if len(serialized) > MAX_SERIALIZED_BYTES:
+    if compact_size(checked) > MAX_SERIALIZED_BYTES:
         raise InvalidField("custom_tags", f"must be at most {MAX_SERIALIZED_BYTES} bytes as compact JSON")
     return checked
 

@@ -4,8 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from vocafuse_server.accounts import service
-from vocafuse_server.accounts.service import AccountChanges
+from vocafuse_server.accounts import own_account
 from vocafuse_server.accounts.usage import recent_usage, usage_by_day
 from vocafuse_server.dialects.context import Context, Session
 from vocafuse_server.dialects.routing import AccountReader, AccountWriter, AuthenticatedRoute
@@ -26,7 +25,7 @@ router = APIRouter(prefix=ACCOUNT_PATH, route_class=AuthenticatedRoute, tags=["a
 @router.get("", responses=errors(401, 403))
 async def get_account(session: Session, context: Context, caller: AccountReader) -> AccountBody:
     """Get the account, with what it used in this month and the last (UTC); deleted notes count, too."""
-    tenant = await service.get_account(session, caller.tenant_id)
+    tenant = await own_account.get_account(session, caller.tenant_id)
     return account_body(tenant, await recent_usage(session, tenant.id, now=context.clock()))
 
 
@@ -35,8 +34,8 @@ async def update_account(
     body: AccountRequest, session: Session, context: Context, caller: AccountWriter
 ) -> AccountBody:
     """Change the account's name, email or settings; what isn't given stays as it is."""
-    changes = AccountChanges(name=body.name, email=body.email, settings=body.settings)
-    tenant = await service.update_account(session, caller.tenant_id, changes, now=context.clock())
+    changes = own_account.AccountChanges(name=body.name, email=body.email, settings=body.settings)
+    tenant = await own_account.update_account(session, caller.tenant_id, changes, now=context.clock())
     return account_body(tenant, await recent_usage(session, tenant.id, now=context.clock()))
 
 

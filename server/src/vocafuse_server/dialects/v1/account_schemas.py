@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field
 
+from vocafuse_server.accounts.api_keys import NewApiKey
 from vocafuse_server.accounts.models import ApiKey, Tenant
 from vocafuse_server.accounts.scopes import KEY_SCOPE_NAMES
-from vocafuse_server.accounts.service import NewApiKey
 from vocafuse_server.accounts.usage import RecentUsage, Usage
 from vocafuse_server.core.database import JsonObject as JsonData
 from vocafuse_server.dialects.fields import JsonObject, RequestBody, ShortText, whole_number, within

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from vocafuse_server.accounts import queries, service
+from vocafuse_server.accounts import api_keys, queries
 from vocafuse_server.accounts.models import KeyStatus
 from vocafuse_server.accounts.scopes import parse_key_scopes
 from vocafuse_server.core.pages import DEFAULT_LIMIT, PageRequest
@@ -33,7 +33,7 @@ async def create_api_key(
     body: ApiKeyRequest, session: Session, context: Context, caller: AccountWriter
 ) -> ApiKeyCreated:
     """Make a key pair. The answer holds the key and its secret, this once."""
-    made = await service.create_key(
+    made = await api_keys.create_key(
         session,
         caller,
         name=body.name or DEFAULT_NAME,
@@ -74,7 +74,7 @@ async def get_api_key(
     api_key_id: str, session: Session, context: Context, caller: AccountReader
 ) -> ApiKeyBody:
     """Get one API key."""
-    found = await service.get_key(session, caller.tenant_id, parse_api_key_id(api_key_id))
+    found = await api_keys.get_key(session, caller.tenant_id, parse_api_key_id(api_key_id))
     return api_key_body(found, now=context.clock())
 
 
@@ -83,5 +83,5 @@ async def revoke_api_key(
     api_key_id: str, session: Session, context: Context, caller: AccountWriter
 ) -> Response:
     """Revoke an API key, for good. The one that this request comes with can't be revoked by it."""
-    await service.revoke_key(session, caller, parse_api_key_id(api_key_id), now=context.clock())
+    await api_keys.revoke_key(session, caller, parse_api_key_id(api_key_id), now=context.clock())
     return Response(status_code=204)

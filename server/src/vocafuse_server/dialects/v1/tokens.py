@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from fastapi import APIRouter
 
+from vocafuse_server.accounts.authenticating import issue_token
 from vocafuse_server.accounts.scopes import TOKEN_SCOPES, parse_token_scopes
-from vocafuse_server.accounts.service import issue_token
 from vocafuse_server.core.errors import InvalidField, MissingField
 from vocafuse_server.dialects.context import Context
 from vocafuse_server.dialects.routing import AnyCaller, TokenRoute

@@ -1,11 +1,11 @@
 """Kinds of field that v2's requests have."""
 
-import json
 from datetime import datetime, timezone
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
+from vocafuse_server.core.compact_json import compact_size
 from vocafuse_server.core.ids import WorkspaceId, parse_uuid
 from vocafuse_server.dialects.fields import JsonObject, printable, whole_number, within
 
@@ -17,7 +17,7 @@ MAX_OFFSET = 2**31 - 1
 
 
 def _small(metadata: dict[str, Any]) -> dict[str, Any]:
-    if len(json.dumps(metadata, ensure_ascii=False, separators=(",", ":")).encode()) > MAX_METADATA_BYTES:
+    if compact_size(metadata) > MAX_METADATA_BYTES:
         raise ValueError(f"must take at most {MAX_METADATA_BYTES} bytes as compact JSON")
     return metadata
 
