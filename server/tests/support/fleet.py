@@ -9,9 +9,9 @@ from pathlib import Path
 
 import httpx2
 
+from support.ports import free_port
 from support.running_server import COMMAND, server_environment
 from support.s3 import S3
-from support.stock_servers import free_port
 from support.waiting import wait_until
 
 PATIENCE_S = 120

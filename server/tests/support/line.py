@@ -7,6 +7,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+from support.ports import free_port
+
 _PIECE_BYTES = 1024
 
 
@@ -21,7 +23,7 @@ class Line:
     def __init__(self, origin: str) -> None:
         parts = urlsplit(origin)
         self._target = (parts.hostname or "", parts.port or 80)
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", free_port()))
         self._address = self._listener.getsockname()
         self._open: set[socket.socket] = set()
         self._cut = threading.Event()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx2
 
-from support.stock_servers import free_port
+from support.ports import free_port
 from support.waiting import wait_until
 
 BUCKET = "voice-notes"

@@ -6,7 +6,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -16,16 +15,12 @@ from typing import TypedDict
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from support.ports import free_port
 from support.waiting import wait_until
 from vocafuse_server.core.embedded_postgres import programs_folder
 
 USER = "notes"
 DATABASE = "notes"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def postgres_programs() -> Path:
