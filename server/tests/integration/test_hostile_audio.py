@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from support.clips import AUDIO
+from support.decoders import decoder_processes
 from support.hostile.crafted import crafted, references
 from support.hostile.files import HostileFile, honest_files
 from support.hostile.mutations import mutations
@@ -53,13 +54,8 @@ async def pool() -> AsyncIterator[DecoderPool]:
 
 
 def decoder() -> psutil.Process:
-    """The newest decoder: the database's processes and other pools may be this process's children too."""
-    decoders = [
-        child
-        for child in psutil.Process().children()
-        if "vocafuse_server.audio.decoder_process" in child.cmdline()
-    ]
-    return max(decoders, key=psutil.Process.create_time)
+    """The newest one: other pools may be open as well."""
+    return max(decoder_processes(), key=psutil.Process.create_time)
 
 
 async def test_every_container_is_decoded_when_nothing_is_wrong(

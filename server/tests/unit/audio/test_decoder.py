@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from support.decoders import decoder_processes
 
 from vocafuse_server.audio.containers import Container
 from vocafuse_server.audio.decoder import DecoderPool
@@ -19,12 +20,6 @@ CLIPS = Path(__file__).parents[2] / "audio"
 MANIFEST = json.loads((CLIPS / "manifest.json").read_text())
 Clip = Callable[[str], bytes]
 MakeWav = Callable[..., bytes]
-
-
-def decoders() -> list[psutil.Process]:
-    """The decoder processes that belong to this one."""
-    children = psutil.Process().children()
-    return [child for child in children if "vocafuse_server.audio.decoder_process" in child.cmdline()]
 
 
 @pytest.mark.parametrize("entry", MANIFEST["formats"], ids=lambda entry: entry["file"])
@@ -98,7 +93,7 @@ async def test_the_limit_on_duration_ends_the_decoding(make_wav: MakeWav) -> Non
 
 
 async def test_a_file_that_takes_too_long_is_given_up(clip: Clip) -> None:
-    before = set(decoders())
+    before = set(decoder_processes())
     pool = DecoderPool(processes=1, limits=DecoderLimits(wall_s=0.3))
     await pool.start()
     (child,) = decoders_of(before)
@@ -119,7 +114,7 @@ async def test_a_crash_is_one_files_failure(make_wav: MakeWav, clip: Clip) -> No
 
 
 async def test_a_process_that_somebody_killed_is_no_fault_of_the_file(clip: Clip) -> None:
-    before = set(decoders())
+    before = set(decoder_processes())
     pool = DecoderPool(processes=1, limits=DecoderLimits())
     await pool.start()
     (child,) = decoders_of(before)
@@ -134,7 +129,7 @@ async def test_a_process_that_somebody_killed_is_no_fault_of_the_file(clip: Clip
 
 
 async def test_a_process_that_died_while_idle_is_replaced(clip: Clip) -> None:
-    before = set(decoders())
+    before = set(decoder_processes())
     pool = DecoderPool(processes=1, limits=DecoderLimits())
     await pool.decode(clip("firefox.ogg"))
     (child,) = decoders_of(before)
@@ -147,7 +142,7 @@ async def test_a_process_that_died_while_idle_is_replaced(clip: Clip) -> None:
 
 
 async def test_a_cancelled_file_leaves_a_clean_pool(clip: Clip) -> None:
-    before = set(decoders())
+    before = set(decoder_processes())
     pool = DecoderPool(processes=1, limits=DecoderLimits())
     await pool.start()
     (child,) = decoders_of(before)
@@ -161,7 +156,7 @@ async def test_a_cancelled_file_leaves_a_clean_pool(clip: Clip) -> None:
 
 
 async def test_files_wait_for_their_turn(clip: Clip) -> None:
-    before = set(decoders())
+    before = set(decoder_processes())
     pool = DecoderPool(processes=2, limits=DecoderLimits())
     results = await asyncio.gather(*(pool.decode(clip("firefox.ogg")) for _ in range(6)))
     assert len(decoders_of(before)) == 2
@@ -199,4 +194,4 @@ def test_decoders_end_with_the_server() -> None:
 
 def decoders_of(pool_before: set[psutil.Process]) -> list[psutil.Process]:
     """The decoder processes that were started after `pool_before` was taken."""
-    return [child for child in decoders() if child not in pool_before]
+    return [child for child in decoder_processes() if child not in pool_before]
