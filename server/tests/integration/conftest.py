@@ -24,7 +24,9 @@ def database_url(cluster: EmbeddedPostgres) -> Iterator[str]:
     """A fresh database with the migrated schema."""
     name = f"test_{next(_numbers)}"
     with psycopg.connect(cluster.url("postgres"), autocommit=True) as admin:
-        admin.execute(SQL("CREATE DATABASE {} TEMPLATE template").format(Identifier(name)))
+        # Copied as files, it is faster made and first read than page by page through the log.
+        create = SQL("CREATE DATABASE {} TEMPLATE template STRATEGY file_copy")
+        admin.execute(create.format(Identifier(name)))
         yield cluster.url(name)
         admin.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
 
