@@ -11,6 +11,7 @@ from support.secret_watch import watching
 
 from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
 from vocafuse_server.schema import migrate
+from vocafuse_server.transcription.weights import resolve_model
 
 
 @pytest.fixture(autouse=True)
@@ -61,3 +62,9 @@ def models_dir() -> Path:
     """Where models are put together: VOCAFUSE_TEST_MODELS, or a folder in the user's cache."""
     given = os.environ.get("VOCAFUSE_TEST_MODELS")
     return Path(given) if given else Path.home() / ".cache" / "vocafuse-tests"
+
+
+@pytest.fixture(scope="session")
+def small_model(models_dir: Path) -> str:
+    """The folder of a model that starts a server fast, where it matters little what is heard."""
+    return str(resolve_model("tiny.en", data_dir=models_dir).path)

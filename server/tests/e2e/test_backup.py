@@ -1,20 +1,25 @@
 """A backup of a server at work, and another server on what was restored of it."""
 
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
+import pytest
 from support.clips import AUDIO
 from support.running_server import Server
 from support.waiting import wait_until
 
 from vocafuse import Client
 
+pytestmark = pytest.mark.xdist_group("e2e")
+
 CLIP = AUDIO / "harvard-birch-canoe.wav"
+ON_THEIR_WAY = 3  # Notes on the queue at any moment of the backup.
 
 
 def test_a_restored_server_has_everything_that_the_backup_was_made_of(
-    server: Server, client: Client, tmp_path: Path
+    server: Server, client: Client, tmp_path: Path, small_model: str
 ) -> None:
     note = client.voicenotes.upload(CLIP, custom_tags={"jobId": "backup"})
     client.voicenotes.wait(note.id, timeout=60)
@@ -25,12 +30,15 @@ def test_a_restored_server_has_everything_that_the_backup_was_made_of(
     backup = tmp_path / "backup.tar"
     with ThreadPoolExecutor(1) as thread:
         backing_up = thread.submit(server.run, "backup", str(backup))
+        ahead: deque[str] = deque()
         while not backing_up.done():
             client.voicenotes(client.voicenotes.upload(CLIP).id).delete()
-            client.voicenotes.upload(CLIP)
+            ahead.append(client.voicenotes.upload(CLIP).id)
+            if len(ahead) > ON_THEIR_WAY:
+                client.voicenotes.wait(ahead.popleft(), timeout=60)
         assert "written to" in backing_up.result().stderr
 
-    restored = Server(tmp_path / "restored")
+    restored = Server(tmp_path / "restored", VOCAFUSE_MODEL=small_model)
     restored.run("restore", str(backup))
     restored.start()
     try:

@@ -24,8 +24,10 @@ PATIENCE_S = 240
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    running = Server(tmp_path / "data", VOCAFUSE_WEBHOOK_RETRY_SECONDS="0.5,1,2,4,8")
+def server(tmp_path: Path, small_model: str) -> Iterator[Server]:
+    running = Server(
+        tmp_path / "data", VOCAFUSE_MODEL=small_model, VOCAFUSE_WEBHOOK_RETRY_SECONDS="0.5,1,2,4,8"
+    )
     running.start()
     yield running
     running.close()

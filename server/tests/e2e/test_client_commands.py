@@ -22,6 +22,8 @@ from vocafuse import Client, RequestValidator
 from vocafuse._cli.languages import CODES
 from vocafuse_server.transcription.languages import LANGUAGES
 
+pytestmark = pytest.mark.xdist_group("e2e")
+
 PROGRAM = str(Path(sys.executable).parent / "vocafuse")
 CLIP = AUDIO / "harvard-birch-canoe.wav"
 OTHER_CLIP = AUDIO / "whats-the-weather-like.wav"

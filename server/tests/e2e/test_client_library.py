@@ -20,6 +20,8 @@ from support.web import response, serving
 
 from vocafuse import AsyncClient, AuthenticationError, AuthorizationError, Client, NotFoundError
 
+pytestmark = pytest.mark.xdist_group("e2e")
+
 README = Path(__file__).parents[3] / "sdk" / "python" / "README.md"
 SPOKEN = AUDIO / "harvard-birch-canoe.wav"
 PATIENCE_S = 60

@@ -11,6 +11,7 @@ from support.terminal import run_on_terminal
 from vocafuse import AuthenticationError, Client
 
 
+@pytest.mark.xdist_group("e2e")
 def test_the_doctor_finds_a_running_server_sound(server: Server) -> None:
     told = json.loads(server.run("doctor", "--json").stdout)
     assert told["ok"]
@@ -39,6 +40,7 @@ def test_the_doctor_shows_a_person_marks(tmp_path: Path) -> None:
     assert "1 of 3 findings must be mended." in shown
 
 
+@pytest.mark.xdist_group("e2e")
 def test_accounts_are_changed_and_listed(server: Server) -> None:
     made = json.loads(server.run("tenants", "create", "--name", "Tab\there", "--json").stdout)
     changed = server.run("tenants", "update", made["tenant_id"], "--status", "suspended", "--plan", "pro")
@@ -52,6 +54,7 @@ def test_accounts_are_changed_and_listed(server: Server) -> None:
     assert [made["tenant_id"], "Tab here", "pro", "suspended"] in [row[:4] for row in rows]
 
 
+@pytest.mark.xdist_group("e2e")
 def test_an_account_that_lost_its_key_gets_another(server: Server) -> None:
     tenant_id = server.credentials["tenant_id"]
     pair = json.loads(server.run("tenants", "new-key", tenant_id, "--json").stdout)

@@ -14,7 +14,6 @@ from support.stock_servers import stock_postgres
 from support.waiting import wait_until
 
 from vocafuse_server.core.settings import Settings
-from vocafuse_server.transcription.weights import resolve_model
 
 pytestmark = pytest.mark.xdist_group("fleet")
 
@@ -33,8 +32,7 @@ def s3(tmp_path: Path) -> Iterator[S3]:
 
 
 @pytest.fixture
-def fleet(tmp_path: Path, s3: S3, models_dir: Path) -> Iterator[Fleet]:
-    model = resolve_model("tiny.en", data_dir=models_dir).path
+def fleet(tmp_path: Path, s3: S3, small_model: str) -> Iterator[Fleet]:
     with stock_postgres(tmp_path / "postgres") as database_url:
         fleet = Fleet(
             tmp_path,
@@ -42,7 +40,7 @@ def fleet(tmp_path: Path, s3: S3, models_dir: Path) -> Iterator[Fleet]:
             s3,
             apis=2,
             workers=WORKERS,
-            VOCAFUSE_MODEL=str(model),
+            VOCAFUSE_MODEL=small_model,
             VOCAFUSE_MODEL_WORKERS="1",
             VOCAFUSE_MODEL_THREADS="1",
             VOCAFUSE_WEBHOOK_RETRY_SECONDS="0.5,1,2,4,8",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx2
 import jwt
+import pytest
 from support.clips import AUDIO
 from support.listener import Listener
 from support.running_server import Server
@@ -27,6 +28,7 @@ def key_id(bearer: str) -> str:
     return str(jwt.get_unverified_header(bearer)["kid"])
 
 
+@pytest.mark.xdist_group("e2e")
 def test_a_new_signing_key_logs_nobody_out(server: Server) -> None:
     before = new_token(server)
     upload = call(server, before, "POST", "/v1/upload", file_name="note.wav").json()
@@ -45,6 +47,7 @@ def test_a_new_signing_key_logs_nobody_out(server: Server) -> None:
     assert server.credentials["api_secret"] not in said
 
 
+@pytest.mark.xdist_group("e2e")
 def test_webhooks_are_signed_alike_with_a_new_encryption_key(
     server: Server, client: Client, listener: Listener
 ) -> None:

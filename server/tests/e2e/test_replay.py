@@ -3,12 +3,15 @@
 import json
 
 import httpx2
+import pytest
 from support.clips import AUDIO
 from support.listener import listening
 from support.running_server import Server
 from support.waiting import wait_until
 
 from vocafuse import Client
+
+pytestmark = pytest.mark.xdist_group("e2e")
 
 
 def test_a_receiver_gets_what_it_missed(server: Server, client: Client) -> None:

@@ -15,10 +15,11 @@ MAX_SECONDS = 240
 
 
 @pytest.fixture
-def unlimited_server(tmp_path: Path) -> Iterator[Server]:
+def unlimited_server(tmp_path: Path, small_model: str) -> Iterator[Server]:
     """A server of its own: thousands of calls come, and what they leave behind is in nobody's way."""
     server = Server(
         tmp_path / "data",
+        VOCAFUSE_MODEL=small_model,
         VOCAFUSE_RATE_LIMIT_PER_MINUTE="1000000",
         VOCAFUSE_RATE_LIMIT_STRANGERS_PER_MINUTE="1000000",
     )

@@ -23,8 +23,13 @@ PENDING = "SELECT count(*) FROM webhook_deliveries WHERE status <> 'delivered'"
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    stopped = Server(tmp_path / "data", VOCAFUSE_STOP_SECONDS="30", VOCAFUSE_WEBHOOK_TIMEOUT_SECONDS="60")
+def server(tmp_path: Path, small_model: str) -> Iterator[Server]:
+    stopped = Server(
+        tmp_path / "data",
+        VOCAFUSE_MODEL=small_model,
+        VOCAFUSE_STOP_SECONDS="30",
+        VOCAFUSE_WEBHOOK_TIMEOUT_SECONDS="60",
+    )
     yield stopped
     stopped.close()
 

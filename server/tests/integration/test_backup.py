@@ -13,7 +13,7 @@ from alembic import command
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 from support.app import Api, SettableClock
-from support.running_server import COMMAND, server_environment
+from support.running_server import COMMAND, refusal, server_environment
 
 from vocafuse_server.backup.queries import snapshot_of
 from vocafuse_server.core.database import sqlalchemy_url
@@ -96,16 +96,7 @@ def run(data_dir: Path, *arguments: str, input: bytes | None = None) -> subproce
 
 def refused(data_dir: Path, *arguments: str, **settings: str) -> str:
     """The one sentence in which a command that must fail says why."""
-    result = subprocess.run(
-        [*COMMAND, *arguments],
-        env=server_environment(data_dir, **settings),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 1, result
-    assert "Traceback" not in result.stderr
-    return result.stderr.strip().splitlines()[-1]
+    return refusal(server_environment(data_dir, **settings), *arguments)
 
 
 def test_a_backup_of_an_older_release_is_restored_and_brought_up_to_date(kept: Kept, tmp_path: Path) -> None:

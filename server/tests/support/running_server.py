@@ -30,6 +30,18 @@ def server_environment(data_dir: Path, **settings: str) -> dict[str, str]:
     }
 
 
+def refusal(environment: dict[str, str], *arguments: str) -> str:
+    """Run a command that must fail, and return the one sentence that it ends with."""
+    result = subprocess.run(
+        [*COMMAND, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert result.returncode == 1, result
+    assert "Traceback" not in result.stdout + result.stderr
+    lines = result.stderr.strip().splitlines()
+    assert lines[-1].startswith("Error: "), result.stderr
+    return lines[-1]
+
+
 class Server:
     """A running `vocafuse-server up`."""
 
