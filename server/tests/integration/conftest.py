@@ -8,6 +8,8 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 from support.app import Account, Api, SettableClock, make_account, running_app
+from support.issuer import Issuer
+from support.web import serving
 
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
@@ -17,6 +19,15 @@ from vocafuse_server.transcription.hardware import choose_hardware
 from vocafuse_server.transcription.weights import ModelFiles, resolve_model
 
 _numbers = count()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give all tests of the model to one process: it is loaded once, and has both cores for itself."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.get_closest_marker("model") and item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.xdist_group("model"))
 
 
 @pytest.fixture
@@ -62,6 +73,15 @@ def settings(tmp_path: Path) -> Settings:
 async def api(settings: Settings, database_url: str, clock: SettableClock) -> AsyncIterator[Api]:
     async with running_app(settings, database_url, clock) as api:
         yield api
+
+
+@pytest.fixture
+async def issuer() -> AsyncIterator[Issuer]:
+    """An issuer of tokens that publishes one key, `k1`."""
+    async with serving() as site:
+        issuer = Issuer(site)
+        issuer.add_key("k1")
+        yield issuer
 
 
 @pytest.fixture(scope="session")

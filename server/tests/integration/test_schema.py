@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -15,7 +16,7 @@ from vocafuse_server.core.ids import new_uuid
 from vocafuse_server.dictation import models as dictation_models
 from vocafuse_server.idempotency import models as idempotency_models
 from vocafuse_server.notes import models as note_models
-from vocafuse_server.schema import alembic_config, migrate
+from vocafuse_server.schema import alembic_config, head_revision, migrate
 from vocafuse_server.webhooks import models as webhook_models
 
 
@@ -40,6 +41,9 @@ def test_migrating_at_once_from_many_processes_works(cluster: EmbeddedPostgres) 
     cluster.ensure_database("race")
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(migrate, [cluster.url("race")] * 4))
+    with psycopg.connect(cluster.url("race")) as connection:
+        found = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    assert found == [(head_revision(),)]
 
 
 def test_older_notes_get_titles_and_stay_counted(cluster: EmbeddedPostgres) -> None:
