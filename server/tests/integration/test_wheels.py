@@ -10,6 +10,8 @@ import pytest
 
 from vocafuse import __version__
 
+pytestmark = pytest.mark.xdist_group("wheels")  # They share one environment.
+
 REPOSITORY = Path(__file__).parents[3]
 SOURCES = {
     "vocafuse_server": REPOSITORY / "server" / "src" / "vocafuse_server",
