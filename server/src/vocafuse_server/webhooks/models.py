@@ -6,6 +6,7 @@ from enum import StrEnum
 from sqlalchemy import BigInteger, ForeignKey, Identity, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from vocafuse_server.accounts.models import Tenant
 from vocafuse_server.core.database import Base, JsonObject
 from vocafuse_server.core.ids import DeliveryId, NoteId, TenantId, WebhookId
 
@@ -28,7 +29,7 @@ class Webhook(Base):
     __table_args__ = (UniqueConstraint("tenant_id", "url"),)
 
     id: Mapped[WebhookId] = mapped_column(primary_key=True)
-    tenant_id: Mapped[TenantId] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
+    tenant_id: Mapped[TenantId] = mapped_column(ForeignKey(Tenant.id, ondelete="CASCADE"))
     url: Mapped[str]
     events: Mapped[list[str]]
     secret: Mapped[str]
@@ -69,7 +70,7 @@ class Delivery(Base):
     )
 
     id: Mapped[DeliveryId] = mapped_column(primary_key=True)
-    tenant_id: Mapped[TenantId] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
+    tenant_id: Mapped[TenantId] = mapped_column(ForeignKey(Tenant.id, ondelete="CASCADE"))
     webhook_id: Mapped[WebhookId] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
     note_id: Mapped[NoteId | None]
     """The note that the event is about; it may be gone."""
