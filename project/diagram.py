@@ -67,7 +67,6 @@ def imports(names: list[str]) -> dict[str, set[str]]:
     graph = grimp.build_graph(PACKAGE)
     owner = {f"{PACKAGE}.{name}": name for name in names}
     owner |= {module: name for name in names for module in graph.find_descendants(f"{PACKAGE}.{name}")}
-    owner |= {module: "cli" for module in graph.modules if module.endswith("_commands")}
     found: dict[str, set[str]] = {name: set() for name in names}
     for module, name in owner.items():
         found[name] |= {

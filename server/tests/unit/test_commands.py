@@ -2,30 +2,51 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-import typer.main
 from typer.core import TyperGroup
 from typer.testing import CliRunner
 
-from vocafuse_server.cli import app
-from vocafuse_server.completion import Shell
+from vocafuse_server.cli import PROGRAM, SUMMARIES, app, load
+from vocafuse_server.cli.completion import Shell
 from vocafuse_server.doctor.findings import CHECK_NAMES
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "command-line.md"
-PROGRAM = "vocafuse-server"
 
 
 def commands() -> Iterator[tuple[str, ...]]:
     """The words of every command that does something."""
-    for name, command in typer.main.get_group(app).commands.items():
+    for name in SUMMARIES:
+        command = load(name)
         inner: Mapping[str, object] = command.commands if isinstance(command, TyperGroup) else {}
         yield from ((name, one) for one in inner) if inner else [(name,)]
 
 
 COMMANDS = list(commands())
+
+
+def test_the_list_of_commands_says_of_each_what_it_says_of_itself() -> None:
+    told = {name: (load(name).help or "").split("\n\n")[0].rstrip() for name in SUMMARIES}
+    assert told == SUMMARIES
+    assert list(SUMMARIES) == re.findall(r"^  ([a-z]+) ", CliRunner().invoke(app).output, re.M)
+
+
+def test_the_list_of_commands_imports_none_of_them() -> None:
+    asking = "import sys; from vocafuse_server.cli import app; app([], standalone_mode=False)"
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", asking], capture_output=True, text=True, check=False
+    )
+    imported = {line.rsplit("|")[-1].strip() for line in done.stderr.splitlines() if "|" in line}
+    assert "Commands:" in done.stdout + done.stderr
+    assert {name for name in imported if name.startswith("vocafuse_server")} == {
+        "vocafuse_server",
+        "vocafuse_server.cli",
+    }
+    assert imported.isdisjoint({"numpy", "pydantic", "sqlalchemy", "ctranslate2", "rich"})
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import typer
 
-from vocafuse_server.command_line import AsJson, command_settings, examples, print_json
+from vocafuse_server.cli.conventions import AsJson, command_settings, examples, plain, print_json
 from vocafuse_server.core.clock import utc_now
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.errors import ApiError, StartupError
@@ -19,15 +19,15 @@ from vocafuse_server.webhooks.models import Webhook
 from vocafuse_server.webhooks.outbox import redeliver, require_active
 from vocafuse_server.webhooks.replay import Replay, run_replay
 
-webhooks = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+command = plain("What is sent to the accounts' webhooks.")
 
 
-@webhooks.callback()
+@command.callback()
 def root() -> None:
-    """What is sent to the accounts' webhooks."""
+    """Makes this a group, though it has one command."""
 
 
-@webhooks.command(
+@command.command(
     "replay",
     epilog=examples(
         "vocafuse-server webhooks replay 0199… --since 2026-05-01T12:00:00",

@@ -12,10 +12,11 @@ from vocafuse_server.accounts import queries
 from vocafuse_server.accounts.models import Plan, Tenant, TenantStatus
 from vocafuse_server.accounts.secrets import new_key_pair
 from vocafuse_server.accounts.tenants import TenantChanges, add_key_pair, change_tenant, create_tenant
-from vocafuse_server.command_line import (
+from vocafuse_server.cli.conventions import (
     AsJson,
     command_settings,
     examples,
+    plain,
     print_fields,
     print_json,
     print_rows,
@@ -26,13 +27,13 @@ from vocafuse_server.core.errors import StartupError
 from vocafuse_server.core.ids import TenantId
 from vocafuse_server.local_database import migrated_database
 
-tenants = typer.Typer(help="Accounts on this server.", no_args_is_help=True, rich_markup_mode=None)
+command = plain("Accounts on this server.")
 ResultT = TypeVar("ResultT")
 TenantArgument = Annotated[UUID, typer.Argument(metavar="ID", help="The account's id, from `tenants list`.")]
 _TITLES = ("ID", "NAME", "PLAN", "STATUS", "CREATED (UTC)")
 
 
-@tenants.command(
+@command.command(
     "list", epilog=examples("vocafuse-server tenants list", "vocafuse-server tenants list --json")
 )
 def list_command(as_json: AsJson = False) -> None:
@@ -44,7 +45,7 @@ def list_command(as_json: AsJson = False) -> None:
         print_rows(_TITLES, [_row(tenant) for tenant in found])
 
 
-@tenants.command(
+@command.command(
     "create", epilog=examples("vocafuse-server tenants create --name 'Acme' --plan pro --json > acme.json")
 )
 def create_command(
@@ -67,7 +68,7 @@ def create_command(
     print_fields(_in_transaction(create), as_json=as_json)
 
 
-@tenants.command(
+@command.command(
     "update",
     epilog=examples(
         "vocafuse-server tenants update 0199… --plan enterprise",
@@ -96,7 +97,7 @@ def update_command(
     print_fields(_fields(_known(_in_transaction(change), tenant)), as_json=as_json)
 
 
-@tenants.command("new-key", epilog=examples("vocafuse-server tenants new-key 0199… --name 'CI'"))
+@command.command("new-key", epilog=examples("vocafuse-server tenants new-key 0199… --name 'CI'"))
 def new_key_command(
     tenant: TenantArgument,
     name: Annotated[str, typer.Option(help="What the key is called.")] = "API key",

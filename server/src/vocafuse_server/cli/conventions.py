@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -29,6 +30,13 @@ def command_settings() -> Settings:
     settings = load_settings()
     configure_logging(settings)
     return settings
+
+
+def plain(help: str | None = None) -> typer.Typer:
+    """A command, or with a `help` of its own a group of them, that speaks plain text: it is read in pipes."""
+    return typer.Typer(
+        help=help, no_args_is_help=help is not None, add_completion=False, rich_markup_mode=None
+    )
 
 
 def examples(*lines: str) -> str:
@@ -67,6 +75,12 @@ def print_fields(fields: Mapping[str, object], *, as_json: bool) -> None:
 def tell(line: str) -> None:
     """Say what was done, where it is in nobody's way."""
     Console(stderr=True, soft_wrap=True, highlight=False).print(line, markup=False)
+
+
+def tell_error(error: Exception) -> None:
+    """Say why the command could not be done."""
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.print(f"[bold red]Error:[/] {escape(str(error))}")
 
 
 def one_line(value: object) -> str:

@@ -7,10 +7,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-from vocafuse_server.command_line import (
+from vocafuse_server.cli.conventions import (
     AsJson,
     command_settings,
     examples,
+    plain,
     print_json,
     print_rows,
     tell,
@@ -26,7 +27,7 @@ from vocafuse_server.transcription.weights import (
     resolve_model,
 )
 
-models = typer.Typer(help="Speech models on this machine.", no_args_is_help=True, rich_markup_mode=None)
+command = plain("Speech models on this machine.")
 _STATES = {
     State.READY: "ready",
     State.INSTALLED: "installed, put together at first use",
@@ -34,7 +35,7 @@ _STATES = {
 }
 
 
-@models.command("list", epilog=examples("vocafuse-server model list", "vocafuse-server model list --json"))
+@command.command("list", epilog=examples("vocafuse-server model list", "vocafuse-server model list --json"))
 def list_command(as_json: AsJson = False) -> None:
     """The models that are known by a name, and those that are here. Others are fetched by name."""
     settings = command_settings()
@@ -46,7 +47,7 @@ def list_command(as_json: AsJson = False) -> None:
     tell(f"VOCAFUSE_MODEL is {settings.model}.")
 
 
-@models.command(
+@command.command(
     "fetch",
     epilog=examples(
         "vocafuse-server model fetch small", "vocafuse-server model fetch openai/whisper-tiny --json"

@@ -8,7 +8,14 @@ from typing import Annotated
 
 import typer
 
-from vocafuse_server.command_line import AsJson, command_settings, examples, print_json, print_rows
+from vocafuse_server.cli.conventions import (
+    AsJson,
+    command_settings,
+    examples,
+    plain,
+    print_json,
+    print_rows,
+)
 from vocafuse_server.core.data_dir import prepare_data_dir
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.errors import StartupError
@@ -18,9 +25,7 @@ from vocafuse_server.core.settings import Settings
 from vocafuse_server.local_database import migrated_database
 from vocafuse_server.webhooks.sealing import seal_all_anew
 
-keys = typer.Typer(
-    help="Keys that sign tokens and seal secrets.", no_args_is_help=True, rich_markup_mode=None
-)
+command = plain("Keys that sign tokens and seal secrets.")
 
 
 class Purpose(StrEnum):
@@ -38,7 +43,7 @@ class _Known:
     good_until: datetime | None = None
 
 
-@keys.command("list", epilog=examples("vocafuse-server keys list", "vocafuse-server keys list --json"))
+@command.command("list", epilog=examples("vocafuse-server keys list", "vocafuse-server keys list --json"))
 def list_command(as_json: AsJson = False) -> None:
     """List the keys by their ids, newest first, and until when replaced ones are good."""
     settings = _settings()
@@ -75,7 +80,7 @@ def _fields(one: _Known) -> dict[str, str | None]:
     }
 
 
-@keys.command(
+@command.command(
     "rotate",
     epilog=examples("vocafuse-server keys rotate", "vocafuse-server keys rotate encryption --json"),
 )

@@ -8,17 +8,26 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from vocafuse_server.command_line import AsJson, one_line, print_json
+from vocafuse_server.cli.conventions import AsJson, examples, one_line, plain, print_json
 from vocafuse_server.core.errors import StartupError
 from vocafuse_server.core.logging import configure_logging
 from vocafuse_server.core.settings import load_settings
 from vocafuse_server.doctor.findings import CHECK_NAMES, Finding, Status, failed
 
+command = plain()
+
 _MARKS = {Status.OK: "[green]✓[/]", Status.WARNING: "[yellow]![/]", Status.FAILED: "[red]✗[/]"}
 _Found = tuple[str, Finding]
 
 
-def doctor_command(
+@command.command(
+    epilog=examples(
+        "vocafuse-server doctor",
+        "vocafuse-server doctor database model",
+        "vocafuse-server doctor --json | jq '.checks[] | select(.status != \"ok\")'",
+    )
+)
+def doctor(
     checks: Annotated[
         list[str] | None,
         typer.Argument(metavar="[CHECK]...", help=f"Some of {', '.join(CHECK_NAMES)}; else all."),

@@ -1,4 +1,4 @@
-"""`vocafuse-server backup` and `restore`: everything of the embedded set-up in one file, and back."""
+"""`vocafuse-server backup`: everything of the embedded set-up in one file."""
 
 import os
 import secrets
@@ -11,27 +11,33 @@ from typing import IO, Annotated
 
 import typer
 
-from vocafuse_server.backup.archive import Manifest, verify
-from vocafuse_server.backup.restoring import check_empty, check_schema, restore
+from vocafuse_server.backup.archive import Manifest
 from vocafuse_server.backup.saving import save
-from vocafuse_server.command_line import AsJson, command_settings, print_json, tell
-from vocafuse_server.core.data_dir import prepare_data_dir
+from vocafuse_server.cli.conventions import AsJson, command_settings, examples, plain, print_json, tell
 from vocafuse_server.core.errors import StartupError
 from vocafuse_server.core.settings import Settings
-from vocafuse_server.local_database import database_of, postgres_of, sole_owner
+from vocafuse_server.local_database import database_of, postgres_of
 
-_STREAM = "-"
+command = plain()
+
+STREAM = "-"
+"""What stands for the standard streams where a file is named."""
 _TOLD_MISSING = 10
 
 
-def backup_command(
+@command.command(
+    epilog=examples(
+        "vocafuse-server backup notes.tar", "vocafuse-server backup - | ssh elsewhere 'cat > notes.tar'"
+    )
+)
+def backup(
     file: Annotated[str, typer.Argument(help="Where to write it; - for standard output.")],
     as_json: AsJson = False,
 ) -> None:
     """Write the database, the audio and the keys into one file, also while the server runs."""
-    if as_json and file == _STREAM:
+    if as_json and file == STREAM:
         raise typer.BadParameter("can't go where the backup goes: name a file", param_hint="--json")
-    settings = _embedded_settings()
+    settings = embedded_settings()
     postgres = postgres_of(settings)
     if not (postgres.folder / "PG_VERSION").exists():
         raise StartupError(
@@ -40,41 +46,23 @@ def backup_command(
     with database_of(settings) as database_url, _output(file) as output:
         saved = save(settings.data_dir, database_url, output, pg_dump=postgres.program("pg_dump"))
     if as_json:
-        print_json({**_fields(saved.manifest), "missing": list(saved.missing)})
+        print_json({**asdict(saved.manifest), "missing": list(saved.missing)})
         return
     for key in saved.missing[:_TOLD_MISSING]:
         tell(f"Not there, although a note should have it: {key}")
     if saved.missing:
         tell(f"The audio of {len(saved.missing)} notes was not there; all else is in the backup.")
-    target = "standard output" if file == _STREAM else file
-    tell(f"Backup of {_of(saved.manifest)} written to {target}. It holds keys and secrets: keep it safe.")
+    target = "standard output" if file == STREAM else file
+    written = f"Backup of {contents_of(saved.manifest)} written to {target}."
+    tell(f"{written} It holds keys and secrets: keep it safe.")
 
 
-def restore_command(
-    file: Annotated[str, typer.Argument(help="What `backup` wrote; - for standard input.")],
-    as_json: AsJson = False,
-) -> None:
-    """Fill an empty data directory from a backup; damaged ones and those of later releases are refused."""
-    settings = _embedded_settings()
-    check_empty(settings.data_dir)
-    with _input(file) as source:
-        if file != _STREAM:
-            check_schema(verify(source))
-            source.seek(0)
-        prepare_data_dir(settings.data_dir)
-        with sole_owner(settings.data_dir):
-            check_empty(settings.data_dir)
-            try:
-                manifest = restore(settings.data_dir, source)
-            except OSError as error:
-                raise StartupError(f"The backup can't be restored ({error.strerror}).") from error
-    if as_json:
-        print_json(_fields(manifest))
-        return
-    tell(f"{_of(manifest)} of {manifest.made_at} restored into {settings.data_dir}.")
+def embedded_settings() -> Settings:
+    """The settings, of a server that keeps everything in its data directory.
 
-
-def _embedded_settings() -> Settings:
+    Raises:
+        StartupError: It keeps its database or its audio elsewhere.
+    """
     settings = command_settings()
     for name, value, way_out in (
         ("VOCAFUSE_DATABASE_URL", settings.database_url, "use pg_dump and pg_restore"),
@@ -89,7 +77,7 @@ def _embedded_settings() -> Settings:
 def _output(file: str) -> Generator[IO[bytes]]:
     """Where the backup is written: a file has its name once it is whole, and never before."""
     try:
-        if file != _STREAM:
+        if file != STREAM:
             with _new_file(Path(file)) as output:
                 yield output
             return
@@ -115,21 +103,6 @@ def _new_file(path: Path) -> Generator[IO[bytes]]:
         temporary.unlink(missing_ok=True)
 
 
-@contextmanager
-def _input(file: str) -> Generator[IO[bytes]]:
-    if file == _STREAM:
-        yield sys.stdin.buffer
-        return
-    try:
-        with Path(file).open("rb") as source:
-            yield source
-    except OSError as error:
-        raise StartupError(f"The backup {file} can't be read ({error.strerror}).") from error
-
-
-def _of(manifest: Manifest) -> str:
+def contents_of(manifest: Manifest) -> str:
+    """What a backup holds, for a person."""
     return f"{manifest.audio_files} notes' audio ({manifest.audio_bytes / 1e6:.1f} MB) and the database"
-
-
-def _fields(manifest: Manifest) -> dict[str, object]:
-    return asdict(manifest)
