@@ -18,7 +18,7 @@ from vocafuse_server.core.settings import Settings
 from vocafuse_server.jobs.maintenance import DELETED_AT_ONCE, MaintenanceContext, run_deletion
 from vocafuse_server.storage.outbound import GuardedClient
 from vocafuse_server.webhooks.delivery import MAX_RESPONSE_CHARACTERS, DeliveryContext, deliver
-from vocafuse_server.webhooks.queries import delete_ended_deliveries
+from vocafuse_server.webhooks.delivery_queries import delete_ended_deliveries
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from vocafuse_server.idempotency import service as idempotency
 from vocafuse_server.notes import deleting
 from vocafuse_server.notes.feed_queries import delete_old_events
 from vocafuse_server.notes.sweeping import LOST_AFTER, SWEPT_AT_ONCE
+from vocafuse_server.webhooks.delivery_queries import delete_ended_deliveries
 from vocafuse_server.webhooks.outbox import enqueue_attempt
-from vocafuse_server.webhooks.queries import delete_ended_deliveries
 from vocafuse_server.webhooks.sweep_queries import lock_lost_deliveries
 
 log = get_logger(__name__)

@@ -13,8 +13,8 @@ from vocafuse_server.notes.filters import Owner
 from vocafuse_server.notes.models import Note, NoteStatus
 from vocafuse_server.notes.reading import get_note
 from vocafuse_server.notes.runs import enqueue_run
+from vocafuse_server.webhooks.delivery_queries import forget_note
 from vocafuse_server.webhooks.events import EventKind
-from vocafuse_server.webhooks.queries import forget_note
 
 # One transaction's worth.
 PURGED_AT_ONCE = 100

@@ -18,7 +18,7 @@ from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.core.secret_box import SecretBox, SecretUnreadable
 from vocafuse_server.core.tracing import TRACEPARENT, current_traceparent
 from vocafuse_server.storage.outbound import GuardedClient, OutboundError
-from vocafuse_server.webhooks import breaker_queries, queries
+from vocafuse_server.webhooks import breaker_queries, delivery_queries, queries
 from vocafuse_server.webhooks.breaker import SILENT_STATUSES, Turn, judge, lease
 from vocafuse_server.webhooks.models import Delivery, DeliveryAttempt, DeliveryStatus, Webhook, WebhookStatus
 from vocafuse_server.webhooks.outbox import enqueue_attempt
@@ -158,10 +158,10 @@ async def _find(
     context: DeliveryContext, delivery_id: DeliveryId, attempt: int
 ) -> tuple[Delivery, Webhook] | None:
     async with context.database.transaction() as session:
-        found = await queries.find_pending_delivery(session, delivery_id, attempt=attempt)
+        found = await delivery_queries.find_pending_delivery(session, delivery_id, attempt=attempt)
         if found is not None and found[1].status is WebhookStatus.DISABLED:
             # It was announced at the moment when its webhook was disabled.
-            await queries.end_deliveries(session, found[1].id, now=context.clock())
+            await delivery_queries.end_deliveries(session, found[1].id, now=context.clock())
             return None
         return found
 
@@ -173,7 +173,9 @@ async def _put_off(context: DeliveryContext, delivery: Delivery, until: datetime
     since = (delivery.waiting_since or now) if rests else delivery.waiting_since
     log.debug("webhook attempt put off", delivery_id=str(delivery.id), attempt=number, until=at.isoformat())
     async with context.database.transaction() as session:
-        if await queries.postpone_attempt(session, delivery.id, number=number, at=at, waiting_since=since):
+        if await delivery_queries.postpone_attempt(
+            session, delivery.id, number=number, at=at, waiting_since=since
+        ):
             await enqueue_attempt(session, context.queue, delivery.id, number=number, at=at)
 
 
@@ -228,7 +230,7 @@ async def _record(
         status, next_attempt_at = DeliveryStatus.PENDING, now + delay
     # The webhook's row before the delivery's, here as elsewhere, so that no two wait for each other.
     recorded = await _judge_webhook(session, context, delivery.webhook_id, outcome, given_up=delay is None)
-    if not await queries.record_attempt(
+    if not await delivery_queries.record_attempt(
         session, delivery.id, number=number, status=status, next_attempt_at=next_attempt_at, now=now
     ):
         return recorded
@@ -248,7 +250,7 @@ async def _record(
     if next_attempt_at is not None:
         await enqueue_attempt(session, context.queue, delivery.id, number=number + 1, at=next_attempt_at)
     if recorded.disabled:
-        await queries.end_deliveries(session, delivery.webhook_id, now=now)
+        await delivery_queries.end_deliveries(session, delivery.webhook_id, now=now)
     return recorded
 
 

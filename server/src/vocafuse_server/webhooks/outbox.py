@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from vocafuse_server.core.ids import DeliveryId, NoteId, TenantId, new_uuid
 from vocafuse_server.core.queue import JobQueue, Queue, Task
-from vocafuse_server.webhooks import queries
+from vocafuse_server.webhooks import delivery_queries, queries
 from vocafuse_server.webhooks.breaker_queries import end_rest
 from vocafuse_server.webhooks.errors import DeliveryNotFound, WebhookDisabled
 from vocafuse_server.webhooks.events import EVENT_NAMES, TEST_EVENT, EventKind, Noun
@@ -64,7 +64,9 @@ async def redeliver(
     """
     require_active(webhook)
     await end_rest(session, webhook.id, now=now)
-    if delivery_id is None or not await queries.reopen_delivery(session, webhook.id, delivery_id, now=now):
+    if delivery_id is None or not await delivery_queries.reopen_delivery(
+        session, webhook.id, delivery_id, now=now
+    ):
         raise DeliveryNotFound
     delivery = await get_delivery(session, webhook, delivery_id)
     await enqueue_attempt(session, queue, delivery.id, number=delivery.attempts + 1)
@@ -77,7 +79,7 @@ async def get_delivery(session: AsyncSession, webhook: Webhook, delivery_id: Del
     Raises:
         DeliveryNotFound: The webhook has none with this id.
     """
-    found = await queries.find_delivery(session, webhook.id, delivery_id) if delivery_id else None
+    found = await delivery_queries.find_delivery(session, webhook.id, delivery_id) if delivery_id else None
     if found is None:
         raise DeliveryNotFound
     return found

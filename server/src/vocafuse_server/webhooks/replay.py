@@ -9,7 +9,7 @@ from vocafuse_server.core.clock import Clock
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.ids import WebhookId
 from vocafuse_server.core.queue import JobQueue, Queue, Task
-from vocafuse_server.webhooks import queries
+from vocafuse_server.webhooks import delivery_queries
 from vocafuse_server.webhooks.breaker_queries import end_rest
 from vocafuse_server.webhooks.models import Webhook
 from vocafuse_server.webhooks.outbox import require_active
@@ -44,7 +44,7 @@ async def request_replay(
         since=since.isoformat(),
         until=now.isoformat(),
     )
-    return await queries.count_failed_deliveries(session, webhook.id, since=since, until=now)
+    return await delivery_queries.count_failed_deliveries(session, webhook.id, since=since, until=now)
 
 
 async def run_replay(database: Database, queue: JobQueue, replay: Replay, *, clock: Clock) -> int:
@@ -63,7 +63,7 @@ async def run_replay(database: Database, queue: JobQueue, replay: Replay, *, clo
 
 async def _replay_some(session: AsyncSession, queue: JobQueue, replay: Replay, *, now: datetime) -> int:
     await end_rest(session, replay.webhook_id, now=now)
-    reopened = await queries.reopen_failed_deliveries(
+    reopened = await delivery_queries.reopen_failed_deliveries(
         session,
         replay.webhook_id,
         since=replay.since,

@@ -10,7 +10,7 @@ from vocafuse_server.core.ids import TenantId, WebhookId, new_uuid
 from vocafuse_server.core.secret_box import SecretBox, SecretUnreadable
 from vocafuse_server.storage.outbound import AddressGuard
 from vocafuse_server.storage.urls import ForbiddenAddress
-from vocafuse_server.webhooks import queries
+from vocafuse_server.webhooks import delivery_queries, queries
 from vocafuse_server.webhooks.breaker import CLOSED
 from vocafuse_server.webhooks.errors import WebhookExists, WebhookNotFound
 from vocafuse_server.webhooks.events import parse_events
@@ -112,7 +112,7 @@ async def update_webhook(
     if changed is None:
         raise WebhookExists
     if changed.status is WebhookStatus.DISABLED:
-        await queries.end_deliveries(session, webhook.id, now=now)
+        await delivery_queries.end_deliveries(session, webhook.id, now=now)
     return changed
 
 

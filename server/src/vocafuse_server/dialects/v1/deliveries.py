@@ -21,7 +21,7 @@ from vocafuse_server.dialects.v1.webhook_bodies import (
     delivery_body,
     delivery_detail,
 )
-from vocafuse_server.webhooks import outbox, queries
+from vocafuse_server.webhooks import delivery_queries, outbox
 from vocafuse_server.webhooks.models import DeliveryStatus
 from vocafuse_server.webhooks.replay import request_replay
 from vocafuse_server.webhooks.service import get_webhook
@@ -62,7 +62,9 @@ async def list_deliveries(
 ) -> dict[str, object]:
     """List what was sent to a webhook, newest first, with every attempt and what came of it."""
     webhook = await get_webhook(session, caller.tenant_id, parse_webhook_id(webhook_id))
-    found = await queries.list_deliveries(session, webhook.id, status=status, page=PageRequest(page, limit))
+    found = await delivery_queries.list_deliveries(
+        session, webhook.id, status=status, page=PageRequest(page, limit)
+    )
     return page_body(
         found,
         collection="deliveries",
