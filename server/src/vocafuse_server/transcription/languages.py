@@ -27,6 +27,8 @@ LANGUAGES = {
 # fmt: on
 """Whisper's code to the English name, in lower case."""
 
+_IN_ISO_639_1 = {"jv": "jw", "nb": "no"}
+"""Codes of the standard that Whisper has another one for."""
 _WITHOUT_SPACES = frozenset({"ja", "lo", "my", "th", "yue", "zh"})
 
 
@@ -43,20 +45,20 @@ def language_name(code: str) -> str:
 
 
 def language_code(name_or_code: str) -> str:
-    """Whisper's code for a code, an English name or a tag with a region ("en-GB"), in any case.
+    """Whisper's code for a code (also ISO 639-1's), an English name or a tag ("en-GB"), in any case.
 
     Raises:
         UnknownLanguage: It is none of these.
     """
     wanted = name_or_code.strip().casefold().replace("_", "-")
-    if wanted in LANGUAGES:
-        return wanted
+    if (code := _IN_ISO_639_1.get(wanted, wanted)) in LANGUAGES:
+        return code
     for code, name in LANGUAGES.items():
         if name == wanted:
             return code
-    base = wanted.partition("-")[0]
-    if base != wanted and base in LANGUAGES:
-        return base
+    tagged, hyphen, _ = wanted.partition("-")
+    if hyphen and (code := _IN_ISO_639_1.get(tagged, tagged)) in LANGUAGES:
+        return code
     raise UnknownLanguage(f"{name_or_code!r} is not a language that Whisper knows.")
 
 

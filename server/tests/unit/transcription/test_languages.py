@@ -16,7 +16,11 @@ def test_code_and_name_lead_to_each_other(code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "code"), [("en-GB", "en"), ("pt_BR", "pt"), (" German ", "de"), ("Haitian Creole", "ht")]
+    ("given", "code"),
+    [
+        *(("en-GB", "en"), ("pt_BR", "pt"), (" German ", "de"), ("Haitian Creole", "ht")),
+        *(("jv", "jw"), ("nb", "no"), ("nb-NO", "no")),  # ISO 639-1's own
+    ],
 )
 def test_tags_and_names_are_understood(given: str, code: str) -> None:
     assert language_code(given) == code
