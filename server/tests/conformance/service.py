@@ -93,6 +93,11 @@ class ApiUser:
         body = await self.post("/v1/token", {"user_id": "user_12345", **fields}, status=200)
         return ApiUser(self.http, {"Authorization": f"Bearer {body['token']}"}, self.tenant_id)
 
+    def with_one_key(self) -> "ApiUser":
+        """The same, with the key pair as one bearer token."""
+        pair = ":".join(self.headers[name] for name in ("X-VocaFuse-API-Key", "X-VocaFuse-API-Secret"))
+        return ApiUser(self.http, {"Authorization": f"Bearer {pair}"}, self.tenant_id)
+
     async def with_scopes(self, *scopes: str) -> "ApiUser":
         """Another key pair of this tenant, which holds these scopes alone."""
         made = await self.post("/v1/account/api-keys", {"scopes": scopes})

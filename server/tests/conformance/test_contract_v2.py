@@ -35,12 +35,11 @@ async def failure(lvng: ApiUser, service: Service, url: str) -> str:
 @promise("contract", ACCESS, "`<api_key>:<api_secret>` as bearer sees the whole account")
 async def test_a_key_pair_is_a_bearer(user: ApiUser, lvng: ApiUser) -> None:
     await create(lvng, title="the user's")
-    pair = ":".join(user.headers[name] for name in ("X-VocaFuse-API-Key", "X-VocaFuse-API-Secret"))
-    backend = ApiUser(user.http, {"Authorization": f"Bearer {pair}"})
+    backend = user.with_one_key()
     assert (await create(backend, title="the account's"))["user_id"] == user.tenant_id
     assert await titles(backend) == ["the account's", "the user's"]
     assert await titles(lvng) == ["the user's"]
-    wrong = ApiUser(user.http, {"Authorization": f"Bearer {pair}x"})
+    wrong = ApiUser(user.http, {"Authorization": f"{backend.headers['Authorization']}x"})
     assert (await refusal(wrong, "GET", "", 401))["error"] == "Unauthorized"
 
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from support.app import Account, Api, SettableClock, make_account, running_app
 from support.clips import AUDIO
-from support.dictations import begun, join_idly
+from support.dictations import URL, assert_nothing_is_left, bearer, begun, join_idly
 from support.published import assert_is_published
 from support.wire import request_bytes, served
 from support.worker import at_work, worker
@@ -25,7 +25,6 @@ from vocafuse_server.notes.transcribing import TranscribingContext
 from vocafuse_server.transcription.adaptive import AdaptiveWhisper
 from vocafuse_server.transcription.engine import Samples, TranscribeOptions, Transcription, TranscriptionError
 
-URL = "/v1/audio/transcriptions"
 WEATHER, DATE = "whats-the-weather-like.wav", "whats-the-date-today.wav"
 CANOE = "harvard-birch-canoe.wav"  # The longest of the three.
 
@@ -62,12 +61,6 @@ async def broken(api: Api, clock: SettableClock) -> AsyncIterator[TranscribingCo
     await decoder.close()
 
 
-def bearer(account: Account) -> dict[str, str]:
-    """What OpenAI's clients send, with the key pair for a key."""
-    pair = account.key_pair
-    return {"Authorization": f"Bearer {pair.api_key}:{pair.api_secret}"}
-
-
 async def dictate(api: Api, headers: dict[str, str], clip: str = WEATHER, **fields: Any) -> httpx2.Response:
     files = {"file": (clip, (AUDIO / clip).read_bytes())}
     return await api.http.post(URL, headers=headers, files=files, data={"model": "whisper-1", **fields})
@@ -82,15 +75,6 @@ def error_of(answer: httpx2.Response, status: int) -> dict[str, Any]:
     assert list(body) == ["error"]
     assert list(body["error"]) == ["message", "type", "param", "code"]
     return body["error"]
-
-
-async def assert_nothing_is_left(api: Api, *, jobs: int = 0) -> None:
-    """No row, no audio; `jobs` that will find nothing to do."""
-    async with api.context.database.reading() as session:
-        for table, expected in (("dictations", 0), ("notes", 0), ("procrastinate_jobs", jobs)):
-            assert await session.scalar(text(f"SELECT count(*) FROM {table}")) == expected, table
-    folder = api.context.settings.data_dir
-    assert [path for path in folder.glob("audio/**/*") if path.is_file()] == []
 
 
 @pytest.mark.model

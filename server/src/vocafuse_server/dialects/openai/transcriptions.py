@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from vocafuse_server.accounts.callers import Caller
 from vocafuse_server.accounts.scopes import Scope
 from vocafuse_server.dialects.context import AppContext, Context
-from vocafuse_server.dialects.forms import FORM_LIMITS, content_of, fields_of, file_of
+from vocafuse_server.dialects.forms import FORM_LIMITS, FormLimits, content_of, fields_of, file_of
 from vocafuse_server.dialects.openai.formats import STREAM, answer, check_stream, needs_words
 from vocafuse_server.dialects.openai.responses import errors
 from vocafuse_server.dialects.openai.routes import OpenAiRoute
@@ -33,6 +33,8 @@ class _TranscriptionRoute(OpenAiRoute, UploadRoute):
 
 router = APIRouter(route_class=_TranscriptionRoute, tags=["OpenAI's API"])
 
+# Lists are a field for each of their items, also those that are for other models.
+_LIMITS: FormLimits = {**FORM_LIMITS, "max_fields": 200}
 _TEXT = {"schema": {"type": "string"}}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
@@ -113,7 +115,7 @@ async def _received(
     limit = context.settings.max_upload_bytes
     async with AsyncExitStack() as stack:
         with context.upload_places.taken(caller.tenant_id):
-            async with request.form(**FORM_LIMITS) as form:
+            async with request.form(**_LIMITS) as form:
                 file, asked = file_of(form), fields_of(form, TranscriptionFields)
                 check_stream(asked)
                 audio = await stack.enter_async_context(
