@@ -3,7 +3,7 @@
     .venv/bin/python -m bench [PART …] [--rounds 3] [--most 6] [--peers ours-8,fw-int8] [--clips FOLDER]
                               [--json FILE] [--chart FILE.png] [--into docs]
 
-Parts: engine, field, long_notes, service, memory, no_speech, latency, gpu; without any, all of them.
+Parts: engine, field, long_notes, service, dictation, memory, no_speech, latency, gpu; without any, all.
 Progress goes to stderr. What is interrupted goes on where it was when the same command is given again, unless
 `--fresh`. `--json` and `--chart` are for one part. `--into FOLDER` writes JSON and charts to
 FOLDER/benchmarks and all figures into the page FOLDER/benchmarks.md; `make bench` is `--into docs`.
@@ -15,7 +15,7 @@ FOLDER of the recordings holds a `manifest.json`: a list of {file, text, languag
 import argparse
 from pathlib import Path
 
-from bench import engine, gpu, latency, long_notes, memory, no_speech, service
+from bench import dictation, engine, gpu, latency, long_notes, memory, no_speech, service
 from bench.chart import draw
 from bench.clips import LONGEST_SHORT_S, default_folder
 from bench.options import Measure, Options, Skipped
@@ -29,6 +29,7 @@ PARTS: dict[str, Measure] = {
     "field": engine.measure_field,
     "long_notes": long_notes.measure,
     "service": service.measure,
+    "dictation": dictation.measure,
     "memory": memory.measure,
     "no_speech": no_speech.measure,
     "latency": latency.measure,

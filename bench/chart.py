@@ -11,6 +11,9 @@ LABELS = {
     "ours-8": "VocaFuse, 8 in flight",
     "ours-1": "VocaFuse, one at a time",
     "service-8": "VocaFuse server, 8 in flight",
+    "service-1": "VocaFuse server, uploads, one at a time",
+    "dictation-8": "VocaFuse server, 8 requests in flight",
+    "dictation-1": "VocaFuse server, one request at a time",
     "fw-default": "faster-whisper, defaults",
     "fw-int8": "faster-whisper, int8",
     "fw-tuned": "faster-whisper, tuned",
@@ -18,7 +21,7 @@ LABELS = {
     "whisper.cpp": "whisper.cpp",
 } | {f"fw-batched-{size}": f"faster-whisper, batches of {size}" for size in (1, 2, 4, 8, 16)}
 SPEED = "seconds of speech transcribed in a second; longer is better"
-OURS = ("ours", "service")
+OURS = ("ours", "service", "dictation")
 # Blue and orange of the Okabe-Ito palette differ for every kind of colour vision, and in brightness too.
 _OUR_COLOUR = "#0072B2"
 _THEIR_COLOUR = "#E69F00"

@@ -17,6 +17,7 @@ TITLES = {
     "field": "Short notes, the others",
     "long_notes": "Notes of a minute",
     "service": "Through the whole service",
+    "dictation": "In OpenAI's form",
     "memory": "Memory",
     "no_speech": "Where nobody speaks",
     "latency": "One note on an idle server",
