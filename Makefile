@@ -124,8 +124,10 @@ clean: ## Remove what the build made (not your data)
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; set PYTHON=python3.x")'
 	@echo "Making .venv"
-	@$(PYTHON) -m venv .venv >/dev/null 2>&1 || { rm -rf .venv; $(PYTHON) -m venv --without-pip .venv \
-	  && $(PYTHON) -m pip --python .venv/bin/python install --quiet pip; }
+	@$(PYTHON) -m venv .venv >/dev/null 2>&1 || { rm -rf .venv; \
+	  $(PYTHON) -m pip --version >/dev/null 2>&1 || { echo "pip is needed: sudo apt-get install python3-pip" >&2; exit 1; }; \
+	  $(PYTHON) -m venv --without-pip .venv && $(PYTHON) -m pip --python .venv/bin/python install --quiet pip \
+	  || { rm -rf .venv; exit 1; }; }
 
 .venv/.run-installed: requirements/run.txt server/pyproject.toml sdk/python/pyproject.toml | .venv/bin/python
 	@echo "Installing the server (once; a minute or two, mostly downloads)"
