@@ -17,6 +17,7 @@ CREDENTIALS = """Each call carries the headers `X-VocaFuse-API-Key` and `X-VocaF
 
 This reference is made from [openapi.json](../openapi.json), which a running server shows at `/docs` too.
 """
+ERRORS = "[What each means, and what to do](../errors.md). What they look like:"
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def _overview(description: Json, tags: dict[str, tuple[str, list[Operation]]]) -
         for name, example in sorted(description["components"]["examples"].items())
     ]
     calls = _table(("part", "method", "path", "what it does"), rows)
-    return "\n\n".join(["# HTTP API", CREDENTIALS, "## Every call", calls, "## Errors", *errors])
+    return "\n\n".join(["# HTTP API", CREDENTIALS, "## Every call", calls, "## Errors", ERRORS, *errors])
 
 
 def _link(path: str, operation: Operation) -> str:

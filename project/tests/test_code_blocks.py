@@ -29,6 +29,7 @@ NOT_RUN = {
     "docs/quickstart.md": 1,
     "docs/receiving-webhooks.md": 1,
     "docs/recording.md": 1,
+    "docs/running.md": 1,
     "sdk/python/README.md": 2,
     "sdk/web/README.md": 1,
 }

@@ -1,6 +1,7 @@
 """The site: it builds strictly, asks nothing of other servers, and its made parts are those of the code."""
 
 import json
+import posixpath
 import re
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import vocafuse
 from project import api_reference, comparison, diagram, links, sdk_reference
+from project.code_blocks import pages
 
 REPOSITORY = Path(__file__).parents[2]
 LOADED = re.compile(r"<(?:script|img|link|iframe|source)\b[^>]*?\b(?:src|href)=\"?(https?:)?//")
@@ -59,6 +61,20 @@ def test_links_lead_to_where_things_are_on_the_site() -> None:
         "[a](webhooks.md#retries) b ![c](screenshots/c.png) [d](https://e.test)" + fenced
     )
     assert links.adapt_links("[sdk](../sdk/web/README.md)", "recording.md") == "[sdk](sdk-web.md)"
+
+
+def test_links_lead_to_where_things_are_in_the_repository() -> None:
+    made = {page.path for page in api_reference.pages()} | {"sdk-reference.md"}
+    there = {f"docs/{path}" for path in made}
+    lost: list[str] = []
+    for page in [*pages(), "CHANGELOG.md"]:
+        text = links.FENCED.sub("", (REPOSITORY / page).read_text())
+        for link in links.LINK.finditer(text):
+            target = link["target"].partition("#")[0]
+            found = posixpath.normpath(posixpath.join(posixpath.dirname(page), target))
+            if target and ":" not in target and found not in there and not (REPOSITORY / found).exists():
+                lost.append(f"{page}: {target}")
+    assert lost == []
 
 
 def test_the_readme_has_the_figures_that_were_measured() -> None:
