@@ -11,7 +11,7 @@ from vocafuse_server.core.errors import ServiceUnavailable
 from vocafuse_server.dialects.v1.errors import render
 from vocafuse_server.idempotency.errors import KeyReused, StillInProgress
 
-ROW = re.compile(r"^\| (?P<status>\d+) \| (?P<code>\d+) \| (?P<names>`[^|]*`) \|", re.MULTILINE)
+ROW = re.compile(r"^\| (?P<status>\d+) \| (?P<code>\d+) \| (?P<names>`[^.]*`)\. ", re.MULTILINE)
 
 
 def request() -> Request:
