@@ -2,9 +2,13 @@
 
 import os
 import pty
+import select
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
+
+_PATIENCE_S = 30.0
 
 
 def run_on_terminal(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
@@ -22,3 +26,40 @@ def run_on_terminal(command: Sequence[str], environment: Mapping[str, str]) -> t
                 shown += piece
     os.close(ours)
     return program.returncode, shown.decode()
+
+
+def type_into(
+    shell: Sequence[str], steps: Sequence[tuple[str, str]], environment: Mapping[str, str], home: Path
+) -> None:
+    """Type into an interactive shell, step by step: keys, and what they must show before the next ones.
+
+    Raises:
+        TimeoutError: It isn't shown.
+    """
+    ours, theirs = pty.openpty()
+    size = {"COLUMNS": "160", "TERM": "dumb", "HOME": str(home)}
+    with subprocess.Popen(
+        shell,
+        cwd=home,
+        env={**environment, **size},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    ) as program:
+        os.close(theirs)
+        try:
+            for keys, expected in steps:
+                os.write(ours, keys.encode())
+                _read_until(ours, expected)
+        finally:
+            program.kill()
+            os.close(ours)
+
+
+def _read_until(terminal: int, expected: str) -> None:
+    shown = b""
+    while expected.encode() not in shown:
+        if not select.select([terminal], [], [], _PATIENCE_S)[0]:
+            raise TimeoutError(shown.decode(errors="replace"))
+        shown += os.read(terminal, 65_536)

@@ -31,7 +31,8 @@ class AudioSource:
     ) -> None:
         if size_bytes <= 0:
             raise ValidationError(f"{name} is empty: there is no audio to upload.")
-        self.name = name
+        # A name on the disk is bytes; what of it is no text can't be sent.
+        self.name = name.encode(errors="replace").decode()
         self.size_bytes = size_bytes
         self._file = file
         self._start = start

@@ -123,17 +123,22 @@ def _sendable(value: str, source: str) -> str:
 
 
 def _checked_url(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        raise ValidationError("base_url is not a URL.") from None
-    if not usable or parts.query or parts.fragment or "@" in parts.netloc:
+    parts = urlsplit(url) if is_http_url(url) else None
+    if parts is None or parts.query or parts.fragment or "@" in parts.netloc:
         raise ValidationError(
             "base_url must look like https://example.com/v1: with http:// or https://, "
             "without user, query or fragment."
         )
     return url.rstrip("/")
+
+
+def is_http_url(url: str) -> bool:
+    """Whether it names a host that HTTP may reach."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _same_server(url: str, other: str) -> bool:

@@ -12,8 +12,10 @@ from typing import Any
 
 import httpx2
 import pytest
+from typer.testing import CliRunner, Result
 
 from vocafuse import AsyncClient, Client
+from vocafuse._cli.app import app
 from vocafuse._clock import AsyncClock, Clock
 
 KEY, SECRET = "sk_test_abcdefghijklmnopqrstuv", "secret-that-nobody-may-see"
@@ -233,3 +235,25 @@ def error_json() -> Callable[..., dict[str, Any]]:
         }
 
     return make
+
+
+@pytest.fixture
+def run(server: Server, data_dir: Path) -> Callable[..., Result]:
+    """Runs a command of which no output is a terminal."""
+    pair = {"api_key": "sk_test_x", "api_secret": "hidden", "base_url": f"{server.url}/v1"}
+    (data_dir / "credentials.json").write_text(json.dumps(pair))
+    return lambda *arguments: CliRunner().invoke(app, arguments)
+
+
+@pytest.fixture
+def audio_file(tmp_path: Path) -> Path:
+    path = tmp_path / "note.wav"
+    path.write_bytes(b"RIFF")
+    return path
+
+
+@pytest.fixture
+def uploading(server: Server, note_json: Callable[..., dict[str, Any]]) -> None:
+    """The server is ready for one upload."""
+    server.reply(note_json(status="processing"), status=201)
+    server.reply(note_json(status="processing"))

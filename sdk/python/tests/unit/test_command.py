@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
-import shlex
-import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from subprocess import PIPE
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,115 +24,6 @@ if TYPE_CHECKING:
 Run = Callable[..., Result]
 NoteJson = Callable[..., dict[str, Any]]
 DOCUMENT = Path(__file__).parents[4] / "docs" / "command-line.md"
-COMMAND = [sys.executable, "-c", "from vocafuse._command import main; main()"]
-
-
-@pytest.fixture
-def run(server: Server, data_dir: Path) -> Run:
-    """Runs a command of which no output is a terminal."""
-    pair = {"api_key": "sk_test_x", "api_secret": "hidden", "base_url": f"{server.url}/v1"}
-    (data_dir / "credentials.json").write_text(json.dumps(pair))
-    return lambda *arguments: CliRunner().invoke(app, arguments)
-
-
-@pytest.fixture
-def audio_file(tmp_path: Path) -> Path:
-    path = tmp_path / "note.wav"
-    path.write_bytes(b"RIFF")
-    return path
-
-
-@pytest.fixture
-def uploading(server: Server, note_json: NoteJson) -> None:
-    """The server is ready for one upload."""
-    server.reply(note_json(status="processing"), status=201)
-    server.reply(note_json(status="processing"))
-
-
-@pytest.mark.usefixtures("uploading")
-def test_upload_prints_the_id(run: Run, server: Server, audio_file: Path) -> None:
-    options = ("--tag", "job=7", "--tag", "empty=", "--language", "en", "--user-id", "u")
-    result = run("upload", str(audio_file), *options)
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "rec_123\n", "")
-    sent = fields_of(server.received[0].body)
-    assert json.loads(sent["custom_tags"]) == {"job": "7", "empty": ""}
-    assert (sent["language"], sent["user_id"], sent["file"]) == ("en", "u", "RIFF")
-
-
-def test_the_same_file_is_uploaded_under_the_same_key(
-    run: Run, server: Server, audio_file: Path, note_json: NoteJson
-) -> None:
-    keys: list[str | None] = []
-    for options in ([], [], ["--tag", "a=b"], ["--again"]):
-        server.reply(note_json(), status=201)
-        server.reply(note_json())
-        assert run("upload", str(audio_file), *options).stdout == "rec_123\n"
-        keys.append(server.received[-1 if options == ["--again"] else -2].headers.get("idempotency-key"))
-    assert keys[0] == keys[1]
-    assert len(set(keys)) == 3
-    assert str(keys[0]).startswith("vocafuse-upload-")
-    assert not str(keys[3]).startswith("vocafuse-upload-")
-
-
-def test_a_file_whose_note_was_deleted_is_uploaded_anew(
-    run: Run, server: Server, audio_file: Path, note_json: NoteJson
-) -> None:
-    server.reply(note_json(id="old"), status=201)
-    server.reply({}, status=404)
-    server.reply(note_json(id="new"), status=201)
-    assert run("upload", str(audio_file)).stdout == "new\n"
-
-
-def test_a_folder_is_uploaded_and_one_failure_stops_nothing(
-    run: Run, server: Server, tmp_path: Path, note_json: NoteJson, error_json: Callable[..., Any]
-) -> None:
-    for name in ("a.wav", "deep/B.MP3", "deep/notes.txt", ".hidden/c.wav"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(b"RIFF")
-    server.reply(error_json(2005, "ValidationError", "This is no audio."), status=400)
-    server.reply(note_json(), status=201)
-    server.reply(note_json())
-    result = run("upload", str(tmp_path), "--jobs", "1")
-    assert (result.exit_code, result.stdout) == (1, f"rec_123\t{tmp_path / 'deep/B.MP3'}\n")
-    assert result.stderr == f"vocafuse: {tmp_path / 'a.wav'}: This is no audio.\n"
-
-
-def test_a_folder_without_audio(run: Run, tmp_path: Path) -> None:
-    folder = tmp_path / "empty"
-    folder.mkdir()
-    result = run("upload", str(folder))
-    assert (result.exit_code, result.stderr) == (1, "vocafuse: There is no audio in there.\n")
-
-
-@pytest.mark.usefixtures("uploading")
-def test_upload_and_wait_prints_just_the_text(
-    run: Run, server: Server, audio_file: Path, note_json: NoteJson, transcription_json: dict[str, Any]
-) -> None:
-    server.reply(note_json())
-    server.reply({**transcription_json, "text": "Hello\x1b[31m world.\nनमस्ते"})
-    result = run("upload", str(audio_file), "--wait")
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "Hello [31m world.\nनमस्ते\n", "")
-
-
-@pytest.mark.usefixtures("uploading")
-def test_upload_as_json(
-    run: Run, server: Server, audio_file: Path, note_json: NoteJson, transcription_json: dict[str, Any]
-) -> None:
-    server.reply(note_json())
-    server.reply(transcription_json)
-    printed = json.loads(run("upload", str(audio_file), "--wait", "--json").stdout)
-    assert (printed["id"], printed["transcription"]["text"]) == ("rec_123", "Hello world.")
-
-
-@pytest.mark.usefixtures("uploading")
-def test_a_failed_transcription_is_one_sentence(
-    run: Run, server: Server, audio_file: Path, note_json: NoteJson, error_json: Callable[..., Any]
-) -> None:
-    server.reply(note_json(status="failed"))
-    server.reply(error_json(3003, "NotFoundError", "The transcription failed: no audio."), status=404)
-    result = run("upload", str(audio_file), "--wait")
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == "vocafuse: The transcription failed: no audio.\n"
 
 
 def test_list_is_tab_separated(run: Run, server: Server, note_json: NoteJson) -> None:
@@ -150,6 +35,15 @@ def test_list_is_tab_separated(run: Run, server: Server, note_json: NoteJson) ->
         "b\ttranscribed\t\t2025-10-06T17:33:31\ttwo lines .wav",
     ]
     assert server.received[0].path == "/v1/voicenotes?page=0&limit=2&status=transcribed"
+
+
+def test_all_are_listed_while_they_come(run: Run, server: Server, note_json: NoteJson) -> None:
+    next_page = "/v1/voicenotes?page=1&limit=100"
+    server.reply({"voicenotes": [note_json()], "next_page_uri": next_page, "total": 2})
+    server.reply({}, status=403)
+    result = run("list", "--all")
+    assert (result.exit_code, result.stdout.split("\t")[0]) == (1, "rec_123")
+    assert [one.path for one in server.received] == ["/v1/voicenotes?limit=100", next_page]
 
 
 def test_list_as_json(run: Run, server: Server, note_json: NoteJson) -> None:
@@ -183,6 +77,48 @@ def test_errors_are_one_sentence(run: Run, server: Server, error_json: Callable[
     assert (result.exit_code, result.stderr) == (1, "vocafuse: absent.wav: No such file or directory\n")
 
 
+def test_errors_are_json_where_the_data_is(run: Run, server: Server, error_json: Callable[..., Any]) -> None:
+    server.reply(error_json(3001, "NotFoundError", "Voice note not found", field="id"), status=404)
+    result = run("get", "absent", "--json")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert json.loads(result.stderr)["error"] == {
+        "type": "NotFoundError",
+        "message": "Voice note not found",
+        "status_code": 404,
+        "code": 3001,
+        "details": {"field": "id"},
+        "request_id": "req_1",
+    }
+    result = run("upload", "absent.wav", "--json")
+    told = {"type": "FileNotFoundError", "message": "absent.wav: No such file or directory"}
+    assert json.loads(result.stderr)["error"] == told
+
+
+def test_a_fault_of_the_server_is_told_with_its_name_in_the_log(
+    run: Run, server: Server, error_json: Callable[..., Any]
+) -> None:
+    server.reply(error_json(1004, "ServerError", "Something broke"), status=400)
+    assert run("account").stderr == "vocafuse: Something broke (request req_1)\n"
+
+
+def test_what_fails_with_one_note_stops_none_of_the_others(
+    run: Run, server: Server, error_json: Callable[..., Any], transcription_json: dict[str, Any]
+) -> None:
+    missing = error_json(3001, "NotFoundError", "Voice note not found")
+    for status in (200, 404, 200):
+        server.reply(missing, status=status)
+    result = run("delete", "a", "b", "c", "--json")
+    assert (result.exit_code, json.loads(result.stdout)["deleted"]) == (1, ["a", "c"])
+    assert json.loads(result.stderr)["error"]["id"] == "b"
+    server.reply(missing, status=404)
+    server.reply(transcription_json)
+    result = run("transcript", "a", "b")
+    assert (result.exit_code, result.stdout) == (1, "Hello world.\n")
+    assert result.stderr == "vocafuse: a: Voice note not found\n"
+    server.reply(error_json(1003, "AuthenticationError", "Revoked"), status=401)
+    assert run("restore", "a", "b").stderr == "vocafuse: Revoked\n"
+
+
 def test_no_credentials_are_one_sentence(data_dir: Path) -> None:
     result = CliRunner().invoke(app, ["list"])
     assert result.exit_code == 1
@@ -197,7 +133,10 @@ def test_no_credentials_are_one_sentence(data_dir: Path) -> None:
         "upload x.wav --tag novalue",
         "upload x.wav --output folder",
         "upload x.wav --jobs 0",
+        "upload x.wav --format srt",
+        "upload x.wav y.wav --wait --format srt",
         "list --all --page 1",
+        "list --all --limit 1",
         "edit ID",
         "delete",
         "delete ID --undo-seconds 0",
@@ -207,6 +146,7 @@ def test_no_credentials_are_one_sentence(data_dir: Path) -> None:
         "webhooks replay ID",
         "listen --event nonsense",
         "listen --forward-to localhost:3000",
+        "listen --forward-to http://[::1",
         "completion powershell",
     ],
 )
@@ -268,26 +208,6 @@ def test_completion_is_printed_for_each_shell(shell: Shell) -> None:
     assert f"_VOCAFUSE_COMPLETE=complete_{shell.value}" in told
 
 
-def test_shells_are_answered(tmp_path: Path) -> None:
-    """As the printed scripts ask; bash itself, which is there to be asked, all the way."""
-    program = tmp_path / "vocafuse"
-    program.write_text(f'#!/bin/sh\nexec {shlex.join(COMMAND)} "$@"\n')
-    program.chmod(0o755)
-    ask = {"bash": {"COMP_WORDS": "vocafuse web", "COMP_CWORD": "1"}}
-    ask["zsh"] = {"_TYPER_COMPLETE_ARGS": "vocafuse webhooks rot"}
-    ask["fish"] = {**ask["zsh"], "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
-    for shell, expected in (("zsh", '"rotate-secret"'), ("fish", "rotate-secret\t")):
-        environment = {**os.environ, **ask[shell], "_VOCAFUSE_COMPLETE": f"complete_{shell}"}
-        done = subprocess.run([program], env=environment, capture_output=True, text=True, check=True)
-        assert expected in done.stdout
-    script = (
-        'source <("$0" completion bash); COMP_WORDS=(vocafuse web); COMP_CWORD=1;'
-        ' _vocafuse_completion "$0"; printf "%s" "${COMPREPLY[@]}"'
-    )
-    done = subprocess.run(["bash", "-c", script, program], capture_output=True, text=True, check=True)
-    assert done.stdout == "webhooks"
-
-
 def test_base_url_option(run: Run, server: Server) -> None:
     server.reply({"voicenotes": [], "next_page_uri": None, "total": 0})
     assert run("--base-url", f"{server.url}/other/v1", "list").exit_code == 0
@@ -309,79 +229,3 @@ def test_the_library_does_not_load_the_commands_packages() -> None:
     code = "import sys, vocafuse; print({'typer', 'rich'} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == "set()\n"
-
-
-@pytest.mark.usefixtures("uploading")
-def test_on_a_terminal(
-    run: Run, server: Server, audio_file: Path, note_json: NoteJson, transcription_json: dict[str, Any]
-) -> None:
-    server.reply(note_json())
-    server.reply(transcription_json)
-    shown, result = on_a_terminal("upload", str(audio_file), "--wait")
-    assert result.stdout == b"Hello world.\n"
-    assert b"rec_123" in shown
-    page = {"voicenotes": [note_json(original_filename="[red]x[/red]")], "next_page_uri": None, "total": 1}
-    server.reply(page)
-    shown, _ = on_a_terminal("list", stdout_too=True)
-    assert b"[red]x[/red]" in shown
-    assert b"CREATED" in shown
-
-
-def test_interrupting_is_quiet(run: Run, tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    command = [*COMMAND, "upload", str(pipe)]
-    # Opening the pipe returns once the command reads from it, and then it waits for the end.
-    with subprocess.Popen(command, stdout=PIPE, stderr=PIPE) as process, pipe.open("wb"):
-        process.send_signal(signal.SIGINT)
-        output = process.communicate(timeout=30)
-    assert (process.returncode, output) == (130, (b"", b""))
-
-
-def test_a_reader_that_has_had_enough_is_no_error(run: Run, server: Server) -> None:
-    server.reply(status=204)
-    ours, theirs = os.pipe()
-    os.close(ours)
-    result = subprocess.run([*COMMAND, "delete", "rec_1"], stdout=theirs, stderr=PIPE, check=False)
-    os.close(theirs)
-    assert (result.returncode, result.stderr) == (1, b"")
-
-
-def test_interrupting_many_uploads_waits_for_no_answer(run: Run, tmp_path: Path) -> None:
-    for name in "ab":
-        (tmp_path / f"{name}.wav").write_bytes(b"RIFF")
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
-        (tmp_path / "data" / "credentials.json").write_text(
-            json.dumps({"api_key": "sk_test_x", "api_secret": "hidden", "base_url": url})
-        )
-        with subprocess.Popen([*COMMAND, "upload", str(tmp_path)], stdout=PIPE, stderr=PIPE) as process:
-            connection, _ = silent.accept()
-            process.send_signal(signal.SIGINT)
-            output = process.communicate(timeout=20)
-            connection.close()
-    assert (process.returncode, output) == (130, (b"", b""))
-
-
-def fields_of(form: bytes) -> dict[str, str]:
-    """The fields of a form, its file under its field's name."""
-    parts = re.findall(r'name="(\w+)"[^\n]*\r\n(?:Content-Type:.*\r\n)?\r\n(.*)\r\n', form.decode())
-    return dict(parts)
-
-
-def on_a_terminal(
-    *arguments: str, stdout_too: bool = False
-) -> tuple[bytes, subprocess.CompletedProcess[bytes]]:
-    """Runs the command with stderr, and stdout if wanted, on a pseudo-terminal; what that showed."""
-    ours, theirs = pty.openpty()
-    stdout = theirs if stdout_too else PIPE
-    environment = {**os.environ, "COLUMNS": "200", "TERM": "xterm"}
-    try:
-        result = subprocess.run(
-            [*COMMAND, *arguments], stdout=stdout, stderr=theirs, env=environment, check=True
-        )
-        os.set_blocking(ours, False)
-        return os.read(ours, 100_000), result
-    finally:
-        os.close(ours)
-        os.close(theirs)

@@ -13,6 +13,9 @@ from vocafuse_server.cli.conventions import examples, plain
 
 command = plain()
 
+# Typer's script only says who completes: whoever loads it from $fpath, when asked to complete, is it, too.
+_ZSH_BEGINNING = f'if [ "$funcstack[1]" = _{PROGRAM} ]; then _vocafuse_server_completion "$@"; fi'
+
 
 class Shell(StrEnum):
     BASH = "bash"
@@ -31,3 +34,5 @@ def completion(shell: Annotated[Shell, typer.Argument(help="Whose completion to 
     """Print the script with which a shell completes this command's words."""
     variable = f"_{PROGRAM.replace('-', '_').upper()}_COMPLETE"
     typer.echo(get_completion_script(prog_name=PROGRAM, complete_var=variable, shell=shell.value))
+    if shell is Shell.ZSH:
+        typer.echo(_ZSH_BEGINNING)

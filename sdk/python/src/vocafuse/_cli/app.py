@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import os
+import sys
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 from typer.completion import (
@@ -11,7 +14,7 @@ from typer.completion import (
     get_completion_script,  # pyright: ignore[reportPrivateImportUsage] - there is no other way to it
 )
 
-from vocafuse._cli import account, listening, notes, transcripts, uploads
+from vocafuse._cli import account, listening, notes, printing, transcripts, uploads
 from vocafuse._cli.arguments import examples
 from vocafuse._cli.session import Shared
 from vocafuse._cli.webhooks import webhooks
@@ -26,6 +29,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+# Typer's script only says who completes: whoever loads it from $fpath, when asked to complete, is it, too.
+_ZSH_BEGINNING = f'if [ "$funcstack[1]" = _{PROGRAM} ]; then _{PROGRAM}_completion "$@"; fi'
 
 
 class Shell(str, Enum):
@@ -76,9 +83,28 @@ def completion(shell: Annotated[Shell, typer.Argument(help="Whose completion to 
     """Print the script with which a shell completes this command's words."""
     variable = f"_{PROGRAM.upper()}_COMPLETE"
     typer.echo(get_completion_script(prog_name=PROGRAM, complete_var=variable, shell=shell.value))
+    if shell is Shell.ZSH:
+        typer.echo(_ZSH_BEGINNING)
 
 
 def run() -> None:
     """Runs the program; answers shells that ask it for completions."""
     get_completion_inspect_parameters()  # Without this Typer knows no shells.
-    app(prog_name=PROGRAM)
+    # Names of files can hold what is no text, and texts what the terminal has no letters for.
+    cast("io.TextIOWrapper[io.BufferedWriter]", sys.stdout).reconfigure(errors="replace")
+    try:
+        app(prog_name=PROGRAM)
+    except OSError as error:
+        # Commands tell what they can't read or send; left is what they can't print, as on a full disk.
+        printing.print_error(f"standard output: {error.strerror or error}")
+        sys.exit(1)
+    finally:
+        _let_go_of_unwritten()
+
+
+def _let_go_of_unwritten() -> None:
+    """Python would try once more at its end, and complain: what was not written is not wanted or was told."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

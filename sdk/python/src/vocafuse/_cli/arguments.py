@@ -13,12 +13,17 @@ WAIT_TIMEOUT_S = 900
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NoteId = Annotated[str, typer.Argument(metavar="ID", help="The note's id.")]
 NoteIds = Annotated[list[str], typer.Argument(metavar="ID...", help="The notes' ids.")]
-Limit = Annotated[int | None, typer.Option(help="How many to show, 1 to 100.")]
+Limit = Annotated[int | None, typer.Option(help="How many to show, 1 to 100; else 50.")]
 PageNumber = Annotated[int | None, typer.Option("--page", help="Number of the page, from 0.")]
 Language = Annotated[str | None, typer.Option(help="What is spoken, such as en.")]
 Pairs = Annotated[list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="May be repeated.")]
 UserId = Annotated[str | None, typer.Option(help="The end user the notes belong to.")]
 Status = Annotated[str | None, typer.Option(help="processing, transcribed (or completed) or failed.")]
+
+
+def files(incomplete: str) -> list[str]:
+    """Completes a path: with no words of ours, for then shells offer the names of files."""
+    return []
 
 
 def examples(*lines: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,8 @@ from threading import Thread
 from typing import TYPE_CHECKING, Protocol
 
 from vocafuse._cli.session import reason_of
-from vocafuse._errors import NotFoundError, ValidationError, VocaFuseError
+from vocafuse._cli.transcripts import Output, transcript
+from vocafuse._errors import AuthorizationError, NotFoundError, ValidationError, VocaFuseError
 
 if TYPE_CHECKING:
     from vocafuse._client import Client
@@ -41,6 +43,8 @@ class Batch:
     Attributes:
         is_again: Whether files that were uploaded within a day become new notes.
         wait_s: How long to wait for a transcription; None: not at all.
+        output: Where the transcriptions are written; None: nowhere.
+        shared_stems: Names that files have in common but for their folders and suffixes.
     """
 
     custom_tags: Mapping[str, str] | None
@@ -48,15 +52,18 @@ class Batch:
     language: str | None
     is_again: bool
     wait_s: float | None
+    output: Output | None = None
+    shared_stems: Container[str] = ()
 
 
 @dataclass(frozen=True)
 class Upload:
-    """What became of a file: a note, or a reason why not, or both if only its transcription failed."""
+    """What became of a file: a note, or a reason why not, or both if what came after it failed."""
 
     path: Path
     note: VoiceNote | None = None
     transcription: Transcription | None = None
+    written: Path | None = None
     error: str | None = None
 
 
@@ -72,6 +79,17 @@ def find_audio(paths: Iterable[Path]) -> list[Path]:
     if not found:
         raise ValidationError("There is no audio in there.")
     return list(found)
+
+
+def shared_stems(files: Sequence[Path]) -> set[str]:
+    """Names that would stand for several of the files, also where case is nothing, as `stem_of` has them."""
+    counts = Counter(map(stem_of, files))
+    return {stem for stem, count in counts.items() if count > 1}
+
+
+def stem_of(path: Path) -> str:
+    """The name of a file without its folder, suffix and case."""
+    return path.stem.casefold()
 
 
 def upload_all(
@@ -99,6 +117,8 @@ def upload_all(
 def upload_one(client: Client, path: Path, batch: Batch, progress: Progress) -> VoiceNote:
     """Uploads a file, unless it was uploaded before.
 
+    A key that may write and not read is taken at its word: whether the note is still there isn't known then.
+
     Raises:
         OSError: It can't be read.
         VocaFuseError: The service doesn't take it.
@@ -125,20 +145,37 @@ def upload_one(client: Client, path: Path, batch: Batch, progress: Progress) -> 
         except NotFoundError:
             # It was uploaded before, and has been deleted since.
             return send(None)
+        except AuthorizationError:
+            return note
+
+
+def transcribed(client: Client, path: Path, note: VoiceNote, batch: Batch) -> Upload:
+    """Waits for the transcription of a file's note, and writes it where it is wanted.
+
+    Raises:
+        OSError: It can't be written.
+        VocaFuseError: There is none.
+    """
+    note = client.voicenotes.wait(note.id, timeout=batch.wait_s or 0)
+    transcription = client.voicenotes(note.id).transcription.get()
+    if batch.output is None:
+        return Upload(path, note, transcription)
+    is_shared = stem_of(path) in batch.shared_stems
+    name = f"{path.stem}.{note.id}" if is_shared else path.stem
+    text = transcript(client, note.id, batch.output.form, transcription)
+    return Upload(path, note, transcription, batch.output.write(text, name))
 
 
 def _upload(client: Client, path: Path, batch: Batch, progress: Progress) -> Upload:
     note = None
     try:
         note = upload_one(client, path, batch, progress)
-        if batch.wait_s is None:
-            return Upload(path, note)
-        note = client.voicenotes.wait(note.id, timeout=batch.wait_s)
-        return Upload(path, note, client.voicenotes(note.id).transcription.get())
+        return Upload(path, note) if batch.wait_s is None else transcribed(client, path, note, batch)
     except VocaFuseError as error:
-        return Upload(path, note, error=error.message)
+        return Upload(path, note, error=reason_of(error))
     except OSError as error:
-        return Upload(path, note, error=error.strerror or reason_of(error))
+        is_its_own = error.strerror is not None and error.filename == str(path)
+        return Upload(path, note, error=error.strerror if is_its_own else reason_of(error))
 
 
 def _audio_in(folder: Path) -> Iterator[Path]:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from vocafuse._models import Event, Transcription, VoiceNote
 
 _PREFIX = "whsec_"
-# What can be subscribed to, by what the stream of events calls it.
-VERBS = {"created": "created", "transcribed": "transcribed", "failed": "failed", "deleted": "deleted"}
-_ALIASES = {**VERBS, "completed": "transcribed"}
+_VERBS = ("created", "transcribed", "failed", "deleted")
+ALL_EVENTS = [f"voicenote.{verb}" for verb in _VERBS]
+_ALIASES = {**{verb: verb for verb in _VERBS}, "completed": "transcribed"}
 _NOUNS = ("voicenote", "recording")
 EVENT_NAMES = {f"{noun}.{alias}": f"voicenote.{verb}" for noun in _NOUNS for alias, verb in _ALIASES.items()}
 """Every spelling of an event, and what the stream calls it."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
@@ -17,9 +15,9 @@ from rich.text import Text
 
 from vocafuse._cli import printing
 from vocafuse._cli.arguments import AsJson, examples
-from vocafuse._cli.deliveries import EVENT_NAMES, VERBS, Delivery, new_delivery, session_secret
+from vocafuse._cli.deliveries import ALL_EVENTS, EVENT_NAMES, Delivery, new_delivery, session_secret
 from vocafuse._cli.session import base_url_of, open_client
-from vocafuse._config import resolve_config
+from vocafuse._config import is_http_url, resolve_config
 from vocafuse._errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -108,9 +106,9 @@ def listen_command(
     as_json: AsJson = False,
 ) -> None:
     """Follow what happens to notes, and forward it to your app as signed webhooks, until Ctrl-C."""
-    names = _names(event)
-    if forward_to is not None and urlsplit(forward_to).scheme not in {"http", "https"}:
-        raise typer.BadParameter("must begin with http:// or https://", param_hint="--forward-to")
+    names = _checked(event or ALL_EVENTS)
+    if forward_to is not None and not is_http_url(forward_to):
+        raise typer.BadParameter("must be a URL with http:// or https://", param_hint="--forward-to")
     try:
         with open_client(context) as client:
             _listen(client, context, names, forward_to, secret, as_json=as_json)
@@ -144,8 +142,7 @@ def _listen(
                 _show(client, event, note, names, receiver, as_json=as_json)
 
 
-def _names(given: list[str] | None) -> list[str]:
-    names = given or [f"voicenote.{verb}" for verb in VERBS]
+def _checked(names: list[str]) -> list[str]:
     for name in names:
         if name not in EVENT_NAMES:
             raise typer.BadParameter(f"{name!r} is none of {', '.join(EVENT_NAMES)}", param_hint="--event")
@@ -203,8 +200,7 @@ def _print(
         fields = {"event": name, "voicenote_id": event.voicenote_id, "created_at": happened}
         if receiver is not None and outcome is not None:
             fields |= {"url": receiver.url, **outcome.__dict__}
-        sys.stdout.write(json.dumps(fields) + "\n")
-        sys.stdout.flush()
+        printing.print_json(fields, indent=None)
     elif printing.is_terminal():
         Console(soft_wrap=True, highlight=False).print(*_parts(name, event, outcome))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,10 +22,11 @@ from vocafuse._cli.arguments import (
     Status,
     UserId,
     examples,
+    files,
     split_commas,
     split_pairs,
 )
-from vocafuse._cli.session import open_client
+from vocafuse._cli.session import OneByOne, open_client
 from vocafuse._errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ _SHOWN = frozenset(
     | {"user_id", "audio_format", "custom_tags", "failure"}
 )
 _UNDO_S = 600
+_LARGEST_PAGE = 100
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -75,7 +78,7 @@ def list_command(
     context: typer.Context,
     limit: Limit = None,
     page: PageNumber = None,
-    every: Annotated[bool, typer.Option("--all", help="All of them, page by page.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
     status: Status = None,
     date_from: Annotated[str | None, typer.Option("--from", help="From this day or moment on (UTC).")] = None,
     date_to: Annotated[str | None, typer.Option("--to", help="Up to this moment or day.")] = None,
@@ -84,8 +87,8 @@ def list_command(
     as_json: AsJson = False,
 ) -> None:
     """List voice notes, the newest first."""
-    if every and page is not None:
-        raise typer.BadParameter("is of no use beside --all", param_hint="--page")
+    if every and (page is not None or limit is not None):
+        raise typer.BadParameter("are of no use beside --all", param_hint="--page and --limit")
     filters: dict[str, Any] = {
         "status": status,
         "date_from": date_from,
@@ -95,16 +98,24 @@ def list_command(
     }
     with open_client(context) as client:
         if every:
-            notes, total = list(client.voicenotes.list_all(limit=limit, **filters)), None
-            wire: object = [note.to_dict() for note in notes]
-        else:
-            found = client.voicenotes.list(limit=limit, page=page, **filters)
-            notes, total, wire = list(found), found.total, found.to_dict()
+            _print_all(client.voicenotes.list_all(limit=_LARGEST_PAGE, **filters), as_json=as_json)
+            return
+        found = client.voicenotes.list(limit=limit, page=page, **filters)
     if as_json:
-        printing.print_json(wire)
+        printing.print_json(found.to_dict())
     else:
-        rows = [[note.get(name) for name in _LIST_FIELDS] for note in notes]
-        printing.print_rows(_LIST_TITLES, rows, total=total)
+        printing.print_rows(_LIST_TITLES, map(_row, found), total=found.total)
+
+
+def _print_all(notes: Iterable[VoiceNote], *, as_json: bool) -> None:
+    if as_json:
+        printing.print_json([note.to_dict() for note in notes])
+    else:
+        printing.print_rows(_LIST_TITLES, map(_row, notes))
+
+
+def _row(note: VoiceNote) -> list[object]:
+    return [note.get(name) for name in _LIST_FIELDS]
 
 
 def get_command(context: typer.Context, note_id: NoteId, as_json: AsJson = False) -> None:
@@ -170,27 +181,33 @@ def delete_command(
     as_json: AsJson = False,
 ) -> None:
     """Delete notes with their audio and text; for ten minutes they can be brought back."""
+    notes, deleted = OneByOne(context, note_ids), list[str]()
     with open_client(context) as client:
         for note_id in note_ids:
-            client.voicenotes.delete(note_id, undo_seconds=None if for_good else undo_seconds)
-            if not as_json:
-                printing.print_line(note_id)
+            with notes.one(note_id):
+                client.voicenotes.delete(note_id, undo_seconds=None if for_good else undo_seconds)
+                deleted.append(note_id)
+                if not as_json:
+                    printing.print_line(note_id)
     if as_json:
-        printing.print_json({"deleted": note_ids, "undo_seconds": None if for_good else undo_seconds})
-    elif not for_good:
-        printing.hint(f"Deleted. Within {undo_seconds} s: vocafuse restore {' '.join(note_ids)}")
+        printing.print_json({"deleted": deleted, "undo_seconds": None if for_good else undo_seconds})
+    elif deleted and not for_good:
+        printing.hint(f"Deleted. Within {undo_seconds} s: vocafuse restore {' '.join(deleted)}")
+    notes.end()
 
 
 def restore_command(context: typer.Context, note_ids: NoteIds, as_json: AsJson = False) -> None:
     """Bring back notes that were deleted a moment ago."""
+    notes, restored = OneByOne(context, note_ids), list["VoiceNote"]()
     with open_client(context) as client:
-        notes: list[VoiceNote] = []
         for note_id in note_ids:
-            notes.append(client.voicenotes.restore(note_id))
-            if not as_json:
-                printing.print_line(note_id)
+            with notes.one(note_id):
+                restored.append(client.voicenotes.restore(note_id))
+                if not as_json:
+                    printing.print_line(note_id)
     if as_json:
-        printing.print_json([note.to_dict() for note in notes])
+        printing.print_json([note.to_dict() for note in restored])
+    notes.end()
 
 
 def transcribe_command(
@@ -219,7 +236,10 @@ def audio_command(
     context: typer.Context,
     note_id: NoteId,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write it; else stdout.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", autocompletion=files, help="Where to write it; else stdout."
+        ),
     ] = None,
 ) -> None:
     """Get a note's audio, as it was uploaded."""

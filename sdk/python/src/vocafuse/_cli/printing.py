@@ -15,27 +15,32 @@ from rich.text import Text
 
 
 def print_text(text: str) -> None:
-    """A transcript, which keeps its line breaks."""
-    sys.stdout.write("\n".join(map(one_line, text.splitlines())) + "\n")
+    """A transcript, or subtitles, which keep their line breaks."""
+    _write("\n".join(map(one_line, text.rstrip("\n").splitlines())))
 
 
-def print_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=sys.stdout.encoding.lower() != "utf-8") + "\n")
+def print_json(value: object, *, indent: int | None = 2) -> None:
+    _write(json.dumps(value, indent=indent, ensure_ascii=sys.stdout.encoding.lower() != "utf-8"))
 
 
 def print_error(message: str) -> None:
     sys.stderr.write(f"vocafuse: {one_line(message)}\n")
 
 
+def print_json_error(error: Mapping[str, object]) -> None:
+    """In one line, as a log wants it."""
+    sys.stderr.write(json.dumps({"error": error}, default=str) + "\n")
+
+
 def print_line(*cells: object) -> None:
-    """One line, at once, with tabs between."""
-    sys.stdout.write("\t".join(map(one_line, cells)) + "\n")
+    """One line with tabs between."""
+    _write("\t".join(map(one_line, cells)))
+
+
+def _write(lines: str) -> None:
+    """At once, so that what can't be written is known while something can be said about it."""
+    sys.stdout.write(f"{lines}\n")
     sys.stdout.flush()
-
-
-def print_document(text: str) -> None:
-    """A text whose lines mean something, such as subtitles."""
-    print_text(text.rstrip("\n"))
 
 
 def write_bytes(content: bytes, output: Path | None) -> None:
@@ -63,11 +68,11 @@ def print_rows(titles: Sequence[str], rows: Iterable[Sequence[object]], *, total
 
     Cells may be rich's own Text; of others nothing is taken for markup.
     """
-    known = list(rows)
     if not is_terminal():
-        for row in known:
+        for row in rows:
             print_line(*row)
         return
+    known = list(rows)
     table = Table(*titles, box=None, padding=(0, 2, 0, 0))
     for first, *rest in known:
         # An id cut short could not be copied.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ class Bars:
         self._progress = progress
         self._total = len(files)
         self._done = 0
+        self._counting = threading.Lock()
         self._overall = progress.add_task(self._count(), total=self._total) if files else None
 
     @contextmanager
@@ -33,10 +35,12 @@ class Bars:
         try:
             yield lambda sent, total: self._progress.update(bar, completed=sent, total=total)
         finally:
-            self._done += 1
             if self._overall is not None:
                 self._progress.remove_task(bar)
-                self._progress.update(self._overall, completed=self._done, description=self._count())
+                # Files end in threads of their own.
+                with self._counting:
+                    self._done += 1
+                    self._progress.update(self._overall, completed=self._done, description=self._count())
 
     def _count(self) -> str:
         return f"{self._done} of {self._total} files"

@@ -8,12 +8,12 @@ import typer
 
 from vocafuse._cli import printing
 from vocafuse._cli.arguments import AsJson, Limit, PageNumber, examples
+from vocafuse._cli.deliveries import ALL_EVENTS
 from vocafuse._cli.session import open_client
 
 _FIELDS = ("id", "status", "url", "events")
 _DELIVERY_FIELDS = ("id", "event", "status", "attempt_count", "created_at")
 _DELIVERY_TITLES = ("ID", "EVENT", "STATUS", "ATTEMPTS", "CREATED (UTC)", "LAST ANSWER")
-_ALL_EVENTS = [f"voicenote.{verb}" for verb in ("created", "transcribed", "failed", "deleted")]
 
 WebhookId = Annotated[str, typer.Argument(metavar="ID", help="The webhook's id.")]
 Url = Annotated[str | None, typer.Option(help="Where the events are sent.")]
@@ -58,7 +58,7 @@ def create_webhook(
 ) -> None:
     """Subscribe a URL to events. The secret is shown this once."""
     with open_client(context) as client:
-        made = client.webhooks.create(url=url, events=event or _ALL_EVENTS, secret=secret)
+        made = client.webhooks.create(url=url, events=event or ALL_EVENTS, secret=secret)
     if as_json:
         printing.print_json(made.to_dict())
     else:
