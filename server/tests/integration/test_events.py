@@ -19,12 +19,13 @@ from support.wire import served
 
 from vocafuse_server.app import create_app
 from vocafuse_server.core.clock import utc_now
-from vocafuse_server.core.database import Database
+from vocafuse_server.core.database import Database, libpq_url
 from vocafuse_server.core.ids import NoteId
 from vocafuse_server.core.queue import JobQueue
 from vocafuse_server.core.settings import Settings
 from vocafuse_server.notes import runs, step_queries
 from vocafuse_server.notes.deleting import delete_note
+from vocafuse_server.notes.feed import NoteFeed
 from vocafuse_server.notes.feed_queries import delete_old_events
 from vocafuse_server.notes.filters import Owner
 from vocafuse_server.notes.models import Note, NoteStatus
@@ -287,6 +288,24 @@ async def test_all_processes_tell_and_one_connection_of_each_listens(
             assert len(killed.all()) == 2
         again = await add(database, account)
         assert {(await stream.next()).note for stream in streams} == {str(again)}
+
+
+async def test_notifications_that_are_none_of_ours_are_passed_over(
+    database: Database, database_url: str, account: Account
+) -> None:
+    feed = NoteFeed(database, libpq_url(database_url), readers_per_tenant=1)
+    reader = feed.open(Owner(account.id, None), None)
+    await feed.begin(reader, after=None)
+    assert await reader.wait(at_most_s=20)  # From now on it listens.
+    await feed.read(reader)
+    async with database.transaction() as session:
+        for stray in ("nonsense", "[1, 2, 3]", "7"):
+            await session.execute(text("SELECT pg_notify('note_events', :stray)"), {"stray": stray})
+    note_id = await add(database, account)
+    assert await reader.wait(at_most_s=20)
+    assert [event.note_id for event, _ in (await feed.read(reader)).events] == [note_id]
+    feed.close(reader)
+    await feed.shut()
 
 
 async def test_a_quiet_stream_shows_that_it_is_alive_and_ends_with_its_key(

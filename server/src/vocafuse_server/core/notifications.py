@@ -23,7 +23,8 @@ class Listener:
     Args:
         url: The database, as libpq reads it.
         channel: Which notifications are wanted.
-        heard: Called with the payload of each.
+        heard: Called with the payload of each; a ValueError says that it can't be read, which is no harm:
+            whoever may connect to the database may notify.
         missed: Called whenever some may have been missed: each time that listening has just begun.
     """
 
@@ -57,8 +58,14 @@ class Listener:
                     wait_s = 0.1
                     self._missed()
                     async for notification in connection.notifies():
-                        self._heard(notification.payload)
-            except psycopg.OperationalError as error:
+                        self._pass_on(notification.payload)
+            except psycopg.Error as error:  # All of them: a standby refuses to be listened to, for one.
                 log.warning("not listening to the database for the moment", error=str(error).strip())
             await asyncio.sleep(wait_s)
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+
+    def _pass_on(self, payload: str) -> None:
+        try:
+            self._heard(payload)
+        except ValueError:
+            log.warning("notification passed over that can't be read", channel=self._channel)

@@ -5,12 +5,13 @@ database when it can take it.
 """
 
 import asyncio
-import json
 from collections import defaultdict
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
+
+from pydantic import TypeAdapter
 
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.ids import NoteId, TenantId
@@ -25,6 +26,8 @@ _CHANNEL = "note_events"  # As the trigger calls it.
 # However many readers are woken at once, requests must not wait for them.
 _READING_AT_ONCE = 2
 _LAST_WORDS_S = 1
+# What the trigger says: the tenant, the note, and whose it is.
+_PAYLOAD: TypeAdapter[tuple[UUID, UUID, str | None]] = TypeAdapter(tuple[UUID, UUID, str | None])
 
 
 @dataclass(eq=False, slots=True)
@@ -162,9 +165,9 @@ class NoteFeed:
         await self._listener.close()
 
     def _heard(self, payload: str) -> None:
-        tenant_id, note_id, identity = json.loads(payload)
-        for reader in self._readers.get(TenantId(UUID(tenant_id)), ()):
-            if reader.wants(NoteId(UUID(note_id)), identity):
+        tenant_id, note_id, identity = _PAYLOAD.validate_json(payload)
+        for reader in self._readers.get(TenantId(tenant_id), ()):
+            if reader.wants(NoteId(note_id), identity):
                 reader.bell.set()
 
     def _wake_all(self) -> None:
