@@ -1,9 +1,11 @@
 """Listing, filtering, getting and deleting notes, in both spellings."""
 
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 from support.app import NOON, Account, Api, SettableClock
 from support.clips import AUDIO
 from support.notes import make_note
@@ -266,6 +268,23 @@ async def test_the_audio_comes_back_as_it_was_sent(
     changed = {**account.headers, "Range": "bytes=0-1", "If-Range": '"another"'}
     assert (await api.http.get(f"{note['uri']}/audio", headers=changed)).status_code == 200
     assert (await api.http.get(f"{note['uri']}/audio", headers=other_account.headers)).status_code == 404
+
+
+async def test_audio_that_was_deleted_a_moment_ago_is_not_found(api: Api, account: Account) -> None:
+    note = await upload(api, account)
+    await api.context.objects.delete(note["s3_key"])  # As the job does, while the request is under way.
+    answer = await api.http.get(f"{note['uri']}/audio", headers=account.headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, 3000)
+
+
+async def test_a_slow_store_holds_no_connection_to_the_database(api: Api, account: Account) -> None:
+    note = await upload(api, account)
+    async with AsyncExitStack() as stack:
+        for _ in range(api.context.settings.database_pool_size - 1):  # One is for single rows.
+            session = await stack.enter_async_context(api.context.database.transaction())
+            await session.execute(text("SELECT 1"))
+        answer = await api.http.get(f"{note['uri']}/audio", headers=account.headers)
+    assert (answer.status_code, answer.content) == (200, CLIP)
 
 
 async def test_the_audio_url_of_an_upload_is_where_the_audio_will_be(api: Api, account: Account) -> None:

@@ -9,13 +9,16 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 
 from vocafuse_server.core.errors import ApiError, NotFound
-from vocafuse_server.dialects.context import Context, ReadingSession
+from vocafuse_server.core.logging import get_logger
+from vocafuse_server.dialects.context import Context
 from vocafuse_server.dialects.ids import parse_note_id
 from vocafuse_server.dialects.media_types import content_type
 from vocafuse_server.dialects.routing import NoteReader
 from vocafuse_server.notes.filters import owner_of
-from vocafuse_server.notes.models import Note
-from vocafuse_server.notes.reading import get_note
+from vocafuse_server.notes.models import ShownNote
+from vocafuse_server.notes.reading import get_shown_note
+
+log = get_logger(__name__)
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _AUDIO_HEADERS = {
@@ -97,10 +100,11 @@ def parse_range(header: str | None, size: int) -> ByteRange | None:
 
 
 async def get_audio(
-    note_id: str, request: Request, session: ReadingSession, context: Context, caller: NoteReader
+    note_id: str, request: Request, context: Context, caller: NoteReader
 ) -> StreamingResponse:
     """Download a note's audio as it was uploaded; a Range header gets a part of it."""
-    note = await get_note(session, owner_of(caller), parse_note_id(note_id))
+    # No session: it would hold a connection while the store is asked.
+    note = await get_shown_note(context.database.rows, owner_of(caller), parse_note_id(note_id))
     size = note.file_size_bytes
     if size is None:
         raise NotFound("The audio of this note has not arrived yet.")
@@ -108,7 +112,11 @@ async def get_audio(
     if_range = request.headers.get("if-range", etag)
     part = parse_range(request.headers.get("range"), size) if if_range == etag else None
     sent = part or ByteRange(0, size)
-    chunks = await context.objects.open(note.audio_key, start=sent.start, end=sent.end)
+    try:
+        chunks = await context.objects.open(note.audio_key, start=sent.start, end=sent.end)
+    except FileNotFoundError as error:  # Deleted a moment ago; else it is lost, and the operator should know.
+        log.warning("a note's audio is not in the store", note_id=str(note.id), key=note.audio_key)
+        raise NotFound("The audio of this note is not there any more.") from error
     headers = {**_headers(note), "ETag": etag, "Content-Length": str(sent.end - sent.start)}
     if part is not None:
         headers["Content-Range"] = f"bytes {part.start}-{part.end - 1}/{size}"
@@ -120,7 +128,7 @@ async def get_audio(
     )
 
 
-def _headers(note: Note) -> dict[str, str]:
+def _headers(note: ShownNote) -> dict[str, str]:
     return {
         "Accept-Ranges": "bytes",
         # What strangers uploaded is offered for saving, never for showing.
