@@ -147,9 +147,17 @@ class _Child:
                 os.killpg(self._process.pid, signal.SIGKILL)
 
     async def wait(self) -> None:
-        """Wait for its end."""
+        """Wait for its end, and for that of what it had forked."""
         self._control.close()
         await self._process.wait()
+        await asyncio.to_thread(_collect_group, self._process.pid)
+
+
+def _collect_group(group: int) -> None:
+    """Let the dead of a process group go: a container's first process inherits them, and nobody else will."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-group, 0)
 
 
 async def _receive(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:

@@ -1,9 +1,10 @@
 import asyncio
 import contextlib
+import ctypes
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,15 @@ CLIPS = Path(__file__).parents[2] / "audio"
 MANIFEST = json.loads((CLIPS / "manifest.json").read_text())
 Clip = Callable[[str], bytes]
 MakeWav = Callable[..., bytes]
+
+
+@pytest.fixture
+def adopting_orphans() -> Iterator[None]:
+    """As for a container's first process, whatever has lost its parent becomes a child of this one."""
+    prctl, set_child_subreaper = ctypes.CDLL(None).prctl, 36
+    prctl(set_child_subreaper, 1, 0, 0, 0)
+    yield
+    prctl(set_child_subreaper, 0, 0, 0, 0)
 
 
 @pytest.mark.parametrize("entry", MANIFEST["formats"], ids=lambda entry: entry["file"])
@@ -102,6 +112,18 @@ async def test_a_file_that_takes_too_long_is_given_up(clip: Clip) -> None:
         await pool.decode(clip("firefox.ogg"))
     await pool.close()
     assert not child.is_running()
+
+
+async def test_nothing_is_left_of_a_file_that_took_too_long(
+    make_wav: MakeWav, adopting_orphans: None
+) -> None:
+    before = psutil.pids()
+    pool = DecoderPool(processes=1, limits=DecoderLimits(wall_s=0.05))
+    await pool.start()
+    with pytest.raises(UnsupportedAudio, match="too long to decode"):
+        await pool.decode(make_wav(sample_rate=48_000, frames=10_000_000))
+    await pool.close()
+    assert [child for child in psutil.Process().children() if child.pid not in before] == []
 
 
 async def test_a_crash_is_one_files_failure(make_wav: MakeWav, clip: Clip) -> None:

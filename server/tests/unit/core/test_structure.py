@@ -77,7 +77,7 @@ def test_the_environment_is_read_by_settings_only() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
     }
-    # The supervisor hands the whole of it on to its children, and the engine tells a library what it reads there.
+    # The supervisor hands the whole of it on to its children; the engine writes one that a library reads.
     assert readers == {"supervisor.py", "core/settings.py", "transcription/__init__.py"}
 
 
