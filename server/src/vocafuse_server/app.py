@@ -1,4 +1,4 @@
-"""The API process: the app and everything in it."""
+"""The app of the API process: its routes, what is around them, and how errors are answered."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -15,29 +15,20 @@ from starlette.routing import BaseRoute
 from starlette.types import Scope
 
 from vocafuse_server import __version__
-from vocafuse_server.accounts.issuers import ExternalIssuers
-from vocafuse_server.accounts.key_usage import KeyUsage
-from vocafuse_server.accounts.rate_limits import open_rate_limiter
-from vocafuse_server.accounts.tokens import TokenSigner
 from vocafuse_server.core.clock import Clock, utc_now
-from vocafuse_server.core.database import Database, libpq_url
 from vocafuse_server.core.errors import ApiError
-from vocafuse_server.core.keys import encryption_keys, signing_keys
 from vocafuse_server.core.metrics import Metrics
-from vocafuse_server.core.queue import JobQueue
-from vocafuse_server.core.secret_box import SecretBox
 from vocafuse_server.core.settings import Settings
-from vocafuse_server.core.tracing import open_tracer
+from vocafuse_server.core.tracing import Tracer, open_tracer
 from vocafuse_server.dialects import documentation, operations
 from vocafuse_server.dialects.authentication import API_KEY_HEADER, API_SECRET_HEADER
 from vocafuse_server.dialects.console import console_router
-from vocafuse_server.dialects.context import AppContext
 from vocafuse_server.dialects.cors import OpenCors
 from vocafuse_server.dialects.examples import declare_examples
-from vocafuse_server.dialects.figures import DatabaseReader
 from vocafuse_server.dialects.idempotency import REPLAYED_HEADER, replay
 from vocafuse_server.dialects.openai import errors as openai_errors
 from vocafuse_server.dialects.openai import models, transcriptions
+from vocafuse_server.dialects.opening import opened_context
 from vocafuse_server.dialects.rate_limit_headers import RATE_LIMIT_HEADERS, UNLIMITED, RateLimitHeaders
 from vocafuse_server.dialects.recorder import recorder_router
 from vocafuse_server.dialects.request_log import CrashAnswer, RequestLog
@@ -57,15 +48,7 @@ from vocafuse_server.dialects.v1 import (
 from vocafuse_server.dialects.v1.vocabulary import RECORDINGS, VOICENOTES
 from vocafuse_server.dialects.v2 import errors as v2_errors
 from vocafuse_server.dialects.v2 import notes as voice_notes
-from vocafuse_server.dictation.waiting import Dictations
 from vocafuse_server.idempotency.errors import AnsweredBefore
-from vocafuse_server.notes.admission import Backlog, Places, TooManyUploads
-from vocafuse_server.notes.feed import NoteFeed
-from vocafuse_server.storage.disk import disks_of
-from vocafuse_server.storage.objects import open_objects
-from vocafuse_server.storage.outbound import AddressGuard
-from vocafuse_server.storage.screening import UrlScreen
-from vocafuse_server.storage.upload_urls import UploadUrlSigner
 
 SECURITY_SCHEMES = {
     "apiKey": {"type": "apiKey", "in": "header", "name": API_KEY_HEADER},
@@ -106,56 +89,9 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        ring = signing_keys(settings, clock)
-        database = Database(
-            database_url, pool_size=settings.database_pool_size, direct_url=settings.direct_url
-        )
-        key_usage = KeyUsage()
-        rate_limiter = open_rate_limiter(settings, clock)
-        issuers = ExternalIssuers(settings.token_issuers)
-        listening_url = libpq_url(settings.direct_url or database_url)
-        feed = NoteFeed(database, listening_url, readers_per_tenant=settings.event_streams_per_tenant)
-        objects, queue = open_objects(settings, metrics), JobQueue()
-        dictations = Dictations(
-            database,
-            queue,
-            objects,
-            listening_url,
-            clock,
-            wait_s=settings.transcription_wait_seconds,
-            places=settings.uploads_in_flight,
-        )
-        figures = DatabaseReader(database)
-        app.state.context = AppContext(
-            settings=settings,
-            database=database,
-            queue=queue,
-            objects=objects,
-            guard=AddressGuard(settings.allow_private_networks),
-            screen=UrlScreen(settings.allow_private_networks),
-            key_usage=key_usage,
-            rate_limiter=rate_limiter,
-            token_signer=TokenSigner(ring),
-            issuers=issuers,
-            upload_url_signer=UploadUrlSigner(ring),
-            box=SecretBox(encryption_keys(settings, clock)),
-            clock=clock,
-            metrics=metrics,
-            figures=figures,
-            disks=disks_of(settings),
-            upload_places=Places(settings.uploads_in_flight, TooManyUploads),
-            backlog=Backlog(database, limit=settings.queued_notes),
-            feed=feed,
-            dictations=dictations,
-        )
-        async with key_usage.written_to(database):
+        async with opened_context(settings, database_url, metrics, clock) as context:
+            app.state.context = context
             yield
-        await feed.shut()
-        await figures.close()
-        await dictations.close()
-        await issuers.close()
-        await rate_limiter.close()
-        await database.close()
         if tracer is not None:
             await asyncio.to_thread(tracer.close)
 
@@ -172,7 +108,12 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
     for kind in (ApiError, HTTPException, RequestValidationError, ClientDisconnect):
         app.add_exception_handler(kind, _render)
     app.add_exception_handler(AnsweredBefore, _replay)
-    # From here on the later one is the outer one.
+    _wrap(app, settings, metrics, tracer)
+    return app
+
+
+def _wrap(app: FastAPI, settings: Settings, metrics: Metrics, tracer: Tracer | None) -> None:
+    """Add what is around all routes; the later one is the outer one."""
     app.add_middleware(CrashAnswer, respond=respond)
     app.add_middleware(
         OpenCors,
@@ -186,7 +127,6 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
     app.add_middleware(
         RequestLog, metrics=metrics, security_headers=SecurityHeaders(settings.public_url), tracer=tracer
     )
-    return app
 
 
 @cache

@@ -51,9 +51,11 @@ class KeyUsage:
         """While the block runs, write every few seconds; and once more when it ends."""
         stop = asyncio.Event()
         writing = asyncio.create_task(self._keep_writing(database, stop))
-        yield
-        stop.set()
-        await writing
+        try:
+            yield
+        finally:
+            stop.set()
+            await writing
 
     async def _keep_writing(self, database: Database, stop: asyncio.Event) -> None:
         while not stop.is_set():
