@@ -4,6 +4,7 @@ import time
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 from sqlalchemy import Connection, create_engine, text
@@ -30,13 +31,15 @@ def migrate(database_url: str, *, patience_s: float = _PATIENCE_S) -> None:
         patience_s: How long a statement may wait for a table.
 
     Raises:
-        StartupError: The database can't be reached, or a table that is to be changed isn't let go.
+        StartupError: The database can't be reached or is of a newer release, or a table that is to be changed
+            isn't let go.
     """
     engine = create_engine(sqlalchemy_url(database_url), poolclass=NullPool)
     try:
         with engine.connect() as connection:
             _wait_for_turn(connection)
             connection.execute(text(f"SET lock_timeout = {round(patience_s * 1000)}"))
+            _refuse_newer(connection)
             connection.commit()
             command.upgrade(alembic_config(connection), "head")
             connection.commit()
@@ -64,6 +67,15 @@ def is_known_revision(revision: str) -> bool:
     return any(
         script.revision == revision for script in ScriptDirectory.from_config(_config()).walk_revisions()
     )
+
+
+def _refuse_newer(connection: Connection) -> None:
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current is not None and not is_known_revision(current):
+        raise StartupError(
+            f"The database is of a newer release (schema {current}) than this one:"
+            " start that release or a later one, or restore a backup that was made before."
+        )
 
 
 def _wait_for_turn(connection: Connection) -> None:

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -12,6 +13,7 @@ from sqlalchemy.pool import NullPool
 from vocafuse_server.accounts import models as account_models
 from vocafuse_server.core.database import Base, sqlalchemy_url
 from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
+from vocafuse_server.core.errors import StartupError
 from vocafuse_server.core.ids import new_uuid
 from vocafuse_server.dictation import models as dictation_models
 from vocafuse_server.idempotency import models as idempotency_models
@@ -44,6 +46,18 @@ def test_migrating_at_once_from_many_processes_works(cluster: EmbeddedPostgres) 
     with psycopg.connect(cluster.url("race")) as connection:
         found = connection.execute("SELECT version_num FROM alembic_version").fetchall()
     assert found == [(head_revision(),)]
+
+
+def test_a_database_of_a_newer_release_is_told_and_not_touched(cluster: EmbeddedPostgres) -> None:
+    cluster.ensure_database("newer")
+    migrate(cluster.url("newer"))
+    engine = create_engine(sqlalchemy_url(cluster.url("newer")), poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StartupError, match=r"newer release \(schema 9999\)"):
+        migrate(cluster.url("newer"))
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
 
 
 def test_older_notes_get_titles_and_stay_counted(cluster: EmbeddedPostgres) -> None:
