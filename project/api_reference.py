@@ -18,6 +18,7 @@ CREDENTIALS = """Each call carries the headers `X-VocaFuse-API-Key` and `X-VocaF
 This reference is made from [openapi.json](../openapi.json), which a running server shows at `/docs` too.
 """
 ERRORS = "[What each means, and what to do](../errors.md). What they look like:"
+DIALECTS = {"openai": "OpenAI's form"}
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def pages() -> list[ReferencePage]:
     for operation in _operations(description):
         tags.setdefault(operation.content["tags"][0], []).append(operation)
     made = [
-        ReferencePage(f"api/{_slug(tag)}.md", _sentence(tag), _tag_page(description, tag, operations))
+        ReferencePage(f"api/{_slug(tag)}.md", _title(tag), _tag_page(description, tag, operations))
         for tag, operations in tags.items()
     ]
     overview = _overview(description, dict(zip((page.path for page in made), tags.items(), strict=True)))
@@ -62,18 +63,22 @@ def _operations(description: Json) -> Iterator[Operation]:
 
 def _overview(description: Json, tags: dict[str, tuple[str, list[Operation]]]) -> str:
     rows = [
-        _row(
-            _sentence(tag), f"`{each.method}`", f"[`{each.path}`]({_link(path, each)})", _first_sentence(each)
-        )
+        _row(_title(tag), f"`{each.method}`", f"[`{each.path}`]({_link(path, each)})", _first_sentence(each))
         for path, (tag, operations) in tags.items()
         for each in operations
     ]
     errors = [
-        _answer_example(f"{name[3:]} in {name[:2]}", example["value"])
+        _answer_example(_error_title(name), example["value"])
         for name, example in sorted(description["components"]["examples"].items())
     ]
     calls = _table(("part", "method", "path", "what it does"), rows)
     return "\n\n".join(["# HTTP API", CREDENTIALS, "## Every call", calls, "## Errors", ERRORS, *errors])
+
+
+def _error_title(example: str) -> str:
+    """`openai-400` as `400 in OpenAI's form`."""
+    dialect, _, status = example.rpartition("-")
+    return f"{status} in {DIALECTS.get(dialect, dialect)}"
 
 
 def _link(path: str, operation: Operation) -> str:
@@ -81,7 +86,7 @@ def _link(path: str, operation: Operation) -> str:
 
 
 def _tag_page(description: Json, tag: str, operations: list[Operation]) -> str:
-    parts = [f"# {_sentence(tag)}", *(_operation(description, each) for each in operations)]
+    parts = [f"# {_title(tag)}", *(_operation(description, each) for each in operations)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -207,6 +212,10 @@ def _table(heads: tuple[str, ...], rows: list[str]) -> str:
 
 def _row(*cells: str) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+
+def _title(tag: str) -> str:
+    return tag[0].upper() + tag[1:]
 
 
 def _sentence(text: str) -> str:

@@ -32,6 +32,9 @@ def test_the_api_reference_has_every_operation() -> None:
     assert "`POST /v1/voicenotes`{ .call .post }" in texts
     assert "| `limit` | query | integer, 1 to 100, optional | Default: `50`. |" in texts
     assert "`file_name` | string, 1 to 255 characters |" in texts
+    assert '??? example "400 in v1"' in texts
+    assert '??? example "429 in OpenAI\'s form"' in texts
+    assert "OpenAI's API" in [page.title for page in api_reference.pages()]
     described = json.loads(api_reference.DESCRIPTION.read_text())["paths"]
     calls = [f"{method.upper()} {path}" for path, methods in described.items() for method in methods]
     assert [call for call in calls if f"`{call}`{{ .call" not in texts] == []
