@@ -38,6 +38,7 @@ from vocafuse_server.transcription.engine import (
 )
 from vocafuse_server.transcription.gates import Sign
 from vocafuse_server.transcription.hardware import Hardware, keep_numpy_to_one_thread
+from vocafuse_server.transcription.in_flight import CallsInFlight
 from vocafuse_server.transcription.languages import has_spaces, language_code
 from vocafuse_server.transcription.model import Model
 from vocafuse_server.transcription.vad import Window, find_windows
@@ -46,8 +47,8 @@ from vocafuse_server.transcription.whisper import load_model
 from vocafuse_server.transcription.window import (
     WindowRequest,
     WindowResult,
-    read_carefully,
     repeated,
+    reread,
     timed,
     transcribe_batch,
 )
@@ -100,6 +101,7 @@ class AdaptiveWhisper:
             on_batch=on_batch,
         )
         self._detectors = ThreadPoolExecutor(workers, thread_name_prefix="vad")
+        self._calls = CallsInFlight()
 
     @classmethod
     def load(
@@ -138,23 +140,14 @@ class AdaptiveWhisper:
         if given is not None:
             # Refuses what the model does not have before any work is done.
             self._model.vocabulary.prompt(given)
-        windows, vad_s = await self._find_windows(audio)
-        placed: list[_Placed] = []
-        if windows:
-            first = await self._place(audio, windows[0], options, given)
-            # The first words of a note decide on the language of all: pieces of one note don't differ.
-            language = first[1].language if first[1].segments else given
-            turns = asyncio.Semaphore(_WINDOWS_AT_A_TIME)
-
-            async def in_turn(window: Window) -> _Placed:
-                async with turns:
-                    return await self._place(audio, window, options, language)
-
-            placed = [first, *await asyncio.gather(*(in_turn(window) for window in windows[1:]))]
+        with self._calls.one():
+            windows, vad_s = await self._find_windows(audio)
+            placed = await self._place_all(audio, windows, options, given) if windows else []
         return self._join(placed, given, len(audio) / SAMPLE_RATE, StageTimes(vad_s=vad_s))
 
     async def close(self) -> None:
         """See `Engine.close`."""
+        await self._calls.ended()
         await self._batcher.close()
         self._detectors.shutdown()
 
@@ -165,11 +158,31 @@ class AdaptiveWhisper:
         except RuntimeError as error:
             raise TranscriptionError(f"The voice detector failed to run: {error}") from error
 
+    async def _place_all(
+        self, audio: Samples, windows: Sequence[Window], options: TranscribeOptions, given: str | None
+    ) -> list[_Placed]:
+        """Transcribe one or more windows of a note, a few at a time; if one fails, the rest is left."""
+        first = await self._place(audio, windows[0], options, given)
+        # The first words of a note decide on the language of all: pieces of one note don't differ.
+        language = first[1].language if first[1].segments else given
+        turns = asyncio.Semaphore(_WINDOWS_AT_A_TIME)
+
+        async def in_turn(window: Window) -> _Placed:
+            async with turns:
+                return await self._place(audio, window, options, language)
+
+        others = [asyncio.create_task(in_turn(window)) for window in windows[1:]]
+        try:
+            return [first, *await asyncio.gather(*others)]
+        finally:
+            for task in others:
+                task.cancel()
+
     async def _place(
         self, audio: Samples, window: Window, options: TranscribeOptions, language: str | None
     ) -> _Placed:
         """Transcribe a window; again if the output looks wrong, until it doesn't or nothing is left."""
-        request, result = await self._read(audio, window, options, language)
+        request, result = await self._read_once(audio, window, options, language)
         context_s = request.context_s
         for another in _other_ways(request):
             if result.sign is None:
@@ -179,15 +192,19 @@ class AdaptiveWhisper:
             result, context_s = repeated(result, again), another.context_s
         return window, replace(result, states=None)
 
-    async def _read(
+    async def _read_once(
         self, audio: Samples, window: Window, options: TranscribeOptions, language: str | None
     ) -> tuple[WindowRequest, WindowResult]:
-        """Transcribe a window once: fast, and carefully if that leaves too much doubt."""
+        """Transcribe a window: fast, and with care if that leaves too much doubt.
+
+        Returns:
+            The request whose result it is, and the result.
+        """
         request = self._request(audio, window, options, language, careful=False)
         result = await self._submit(request)
         if result.sign is Sign.UNSURE:
             request = self._request(audio, window, options, language, careful=True)
-            result = read_carefully(result, await self._submit(request))
+            result = reread(result, await self._submit(request))
         return request, result
 
     def _request(

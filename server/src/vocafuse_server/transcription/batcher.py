@@ -110,7 +110,8 @@ class MicroBatcher(Generic[Request, Result]):
         except Exception as error:  # noqa: BLE001 - whatever it is goes to whoever asked
             if len(batch) > 1:
                 for entry in batch:
-                    await self._settle([entry])
+                    if not entry.result.done():
+                        await self._settle([entry])
             elif not batch[0].result.done():
                 batch[0].result.set_exception(error)
             return

@@ -32,6 +32,7 @@ from vocafuse_server.transcription.engine import (
     Transcription,
     TranscriptionError,
 )
+from vocafuse_server.transcription.in_flight import CallsInFlight
 from vocafuse_server.transcription.languages import language_code
 from vocafuse_server.transcription.remote_answers import Answer, to_transcription
 from vocafuse_server.transcription.vad import Window, find_windows
@@ -88,25 +89,17 @@ class RemoteEngine:
             follow_redirects=False,
             trust_env=False,
         )
-        self._in_flight = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._calls = CallsInFlight()
 
     async def transcribe(self, audio: Samples, options: TranscribeOptions) -> Transcription:
         """See `Engine.transcribe`."""
         given = None if options.language is None else language_code(options.language)
-        self._in_flight += 1
-        self._idle.clear()
-        try:
+        with self._calls.one():
             return await self._transcribe(audio, given, words=options.words)
-        finally:
-            self._in_flight -= 1
-            if not self._in_flight:
-                self._idle.set()
 
     async def close(self) -> None:
         """See `Engine.close`."""
-        await self._idle.wait()
+        await self._calls.ended()
         await self._client.aclose()
 
     async def _transcribe(self, audio: Samples, given: str | None, *, words: bool) -> Transcription:

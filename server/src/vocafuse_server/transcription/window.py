@@ -26,6 +26,7 @@ from vocafuse_server.transcription.words import TokenTimes, group_words, leave_p
 T = TypeVar("T")
 
 _BEAMS = 5
+"""Of a careful reading; as many as faster-whisper's defaults. `context` has the figures."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +41,8 @@ class WindowRequest:
         language: The spoken language; None detects it.
         words: Whether to time the words.
         context_s: How much audio the encoder is given, silence included.
-        careful: Whether to read it the way that suits other languages than English, slower and better.
+        careful: Whether to read it the way that suits other languages than English, slower and better: with
+            zeros after the note in place of silence, and several beams where nothing is sampled.
         temperature: Above 0, tokens are drawn.
         states: What the encoder made of it in an earlier pass on the same context: shape (frames, d_model).
         before: The text that an earlier pass wrote: the same again is no mistake of the decoder.
@@ -80,6 +82,8 @@ class WindowResult:
     """A window's transcription, with times from the window's beginning. Without speech it has no segments.
 
     Attributes:
+        avg_logprob: The mean log probability of the tokens, the end of the text included.
+        duration_s: Of the window.
         sign: Why the output looks wrong.
         states: What the encoder made of the window, for another pass; None if none is needed.
         times: The window's share of what its batch took.
@@ -139,7 +143,7 @@ def transcribe_batch(model: Model, requests: Sequence[WindowRequest]) -> list[Wi
             beams=_BEAMS if first.careful and not first.temperature else 1,
         )
     )
-    decoded = [_read(model, request, output) for request, output in zip(requests, outputs, strict=True)]
+    decoded = [_judge(model, request, output) for request, output in zip(requests, outputs, strict=True)]
     words, align_s = timed(lambda: _find_words(model, states, decoded))
     if not any(words):
         align_s = 0.0
@@ -170,7 +174,8 @@ def _encode(model: Model, requests: Sequence[WindowRequest]) -> tuple[States, fl
     return states, features_s, encode_s
 
 
-def _read(model: Model, request: WindowRequest, output: Output) -> _Decoded:
+def _judge(model: Model, request: WindowRequest, output: Output) -> _Decoded:
+    """What an output is worth: nothing if nobody speaks, or if the window is to be read again anyway."""
     unheard = request.is_reduced and is_unheard(output.no_speech_prob, voice=request.voice)
     if not unheard and is_no_speech(
         output.no_speech_prob, avg_logprob=output.avg_logprob, voice=request.voice
@@ -260,8 +265,11 @@ def _segments(model: Model, stretches: list[TimedTokens], output: Output) -> tup
     )
 
 
-def read_carefully(before: WindowResult, after: WindowResult) -> WindowResult:
-    """`after` as the outcome of a window of which `before` was unsure: nothing looked wrong, so one pass."""
+def reread(before: WindowResult, after: WindowResult) -> WindowResult:
+    """`after`, read with care, as the outcome of a window that left doubts in `before`.
+
+    Care is no second pass: that is what follows when an output looks wrong.
+    """
     return replace(after, times=before.times + after.times)
 
 

@@ -1,5 +1,6 @@
 """What is done about suspicious outputs: the real vocabulary, a model that says what it is told to."""
 
+import asyncio
 from collections.abc import Sequence
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from vocafuse_server.transcription.adaptive import FALLBACK_TEMPERATURES, AdaptiveWhisper
-from vocafuse_server.transcription.engine import Samples, TranscribeOptions, Transcription
+from vocafuse_server.transcription.engine import Samples, TranscribeOptions, Transcription, TranscriptionError
 from vocafuse_server.transcription.features import LogMel
 from vocafuse_server.transcription.model import Output, States
 from vocafuse_server.transcription.vocabulary import Vocabulary
@@ -95,6 +96,46 @@ async def run(model: ScriptedModel, audio: Samples) -> Transcription:
     result = await engine.transcribe(audio, TranscribeOptions())
     await engine.close()
     return result
+
+
+class FailingModel(ScriptedModel):
+    """Fails from its second batch on."""
+
+    def decode(
+        self,
+        states: States,
+        languages: Sequence[str | None],
+        *,
+        temperature: float = 0.0,
+        beams: int = 1,
+    ) -> list[Output]:
+        if self.passes:
+            self.passes.append((self._context_s, temperature))
+            raise RuntimeError("out of memory")
+        return super().decode(states, languages, temperature=temperature, beams=beams)
+
+
+async def test_a_note_that_is_in_flight_ends_before_the_engine(
+    vocabulary: Vocabulary, speech: Samples
+) -> None:
+    model = ScriptedModel(vocabulary, [say(vocabulary, GOOD)] * 10)
+    begun = asyncio.Event()
+    engine = AdaptiveWhisper(model, name="scripted", workers=1, on_batch=lambda windows: begun.set())
+    transcribing = asyncio.create_task(engine.transcribe(np.tile(speech, 12), TranscribeOptions()))
+    await begun.wait()
+    await engine.close()
+    assert transcribing.done()
+    assert (await transcribing).text.count("lobster?") > 1
+
+
+async def test_of_a_note_that_has_failed_the_rest_is_left(vocabulary: Vocabulary, speech: Samples) -> None:
+    model = FailingModel(vocabulary, [say(vocabulary, GOOD)])
+    engine = AdaptiveWhisper(model, name="failing", workers=1)
+    with pytest.raises(TranscriptionError, match="out of memory"):
+        await engine.transcribe(np.tile(speech, 60), TranscribeOptions())
+    await engine.close()
+    # The first window, four together, two of those alone; ten more would have followed.
+    assert len(model.passes) <= 4
 
 
 async def test_a_sound_output_is_kept(vocabulary: Vocabulary, speech: Samples) -> None:
