@@ -26,6 +26,8 @@ Resolver = Callable[[str, int], Sequence[str]]
 
 RESOLVE_TIMEOUT_S = 10.0
 _MAX_RESOLVERS = 64
+# How much of an answer's body is read.
+_MAX_RESPONSE_BYTES = 16 * 1024
 
 # Addresses whose last 32 bits are an IPv4 address: behind a translator (RFC 6052, RFC 8215), and the
 # deprecated IPv4-compatible ones (RFC 4291).
@@ -207,13 +209,9 @@ class GuardedClient:
     Args:
         guard: Decides which addresses may be called.
         max_connections: How many calls are made at a time.
-        max_response_bytes: How much of an answer's body is read.
     """
 
-    def __init__(
-        self, guard: AddressGuard, *, max_connections: int, max_response_bytes: int = 16 * 1024
-    ) -> None:
-        self._max_response_bytes = max_response_bytes
+    def __init__(self, guard: AddressGuard, *, max_connections: int) -> None:
         self._pool = guarded_pool(guard, max_connections=max_connections, max_idle_connections=20)
 
     async def post(
@@ -241,9 +239,9 @@ class GuardedClient:
             received = b""
             async for chunk in response.aiter_stream():
                 received += chunk
-                if len(received) >= self._max_response_bytes:
+                if len(received) >= _MAX_RESPONSE_BYTES:
                     break
-            return OutboundResponse(response.status, received[: self._max_response_bytes])
+            return OutboundResponse(response.status, received[:_MAX_RESPONSE_BYTES])
 
     async def close(self) -> None:
         await self._pool.aclose()

@@ -42,6 +42,13 @@ MARGIN_S = 2.5
 def context_seconds(
     duration_s: float, *, step_s: float, min_context_s: float = MIN_CONTEXT_S, margin_s: float = MARGIN_S
 ) -> float:
-    """The encoder's context for a note of `duration_s`, in seconds: a multiple of `step_s`, at most 30."""
+    """How many seconds of audio the encoder is given for a note: a multiple of `step_s`, at most 30.
+
+    Args:
+        duration_s: Of the note, or of its window.
+        step_s: To what the length is rounded up; a model's `context_step_s`.
+        min_context_s: The least.
+        margin_s: What there is at least after the note.
+    """
     wanted = max(min_context_s, duration_s + margin_s)
     return min(FULL_CONTEXT_S, math.ceil(wanted / step_s) * step_s)

@@ -86,14 +86,16 @@ class Window:
         return self.silence_before / SAMPLE_RATE, (length - self.silence_after) / SAMPLE_RATE
 
 
-def find_windows(
-    audio: Samples, *, whole_s: float = WHOLE_NOTE_S, window_s: float = WINDOW_S
-) -> list[Window]:
+def find_windows(audio: Samples) -> list[Window]:
     """The pieces of a note to transcribe, in order and without overlap.
 
     Returns:
-        Nothing if nobody speaks; one window if the note is at most `whole_s` long, without what is far from
-        the speech; otherwise windows of at most `window_s` that begin and end in silences if there are any.
+        Nothing if nobody speaks; one window if the note is at most `WHOLE_NOTE_S` long, without what is far
+        from the speech; otherwise windows of at most `WINDOW_S` that begin and end in silences if there are
+        any.
+
+    Raises:
+        RuntimeError: The detector fails to run.
     """
     if len(audio) < _MIN_AUDIO_S * SAMPLE_RATE:
         return []
@@ -101,10 +103,10 @@ def find_windows(
     voice = _probabilities(audio)
     if voice.max() < _THRESHOLD:
         return []
-    if len(audio) <= whole_s * SAMPLE_RATE:
+    if len(audio) <= WHOLE_NOTE_S * SAMPLE_RATE:
         windows = [_around_speech(len(audio), voice)]
     else:
-        windows = join_speech(_find_speech(audio, max_s=window_s), max_s=window_s)
+        windows = join_speech(_find_speech(audio, max_s=WINDOW_S), max_s=WINDOW_S)
     return [_with_voice(window, voice) for window in windows]
 
 

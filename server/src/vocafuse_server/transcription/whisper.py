@@ -34,8 +34,7 @@ class CTranslate2Whisper:
     """A `Model` on CTranslate2, on a processor or a GPU.
 
     A batch of four halves the decoder's time for a window; more make the short wait for the long, which a GPU
-    makes up for. Lengths in
-    steps of 2.5 s cost nothing in quality and let many windows share a batch.
+    makes up for. Lengths in steps of 2.5 s cost nothing in quality and let many windows share a batch.
 
     Raises:
         TranscriptionError: The files or the hardware do not fit.
@@ -128,9 +127,8 @@ class CTranslate2Whisper:
 class HybridWhisper:
     """A `Model` for processors: CTranslate2's encoder and the decoder of `onnx_decoder`.
 
-    Several beams are left to CTranslate2's decoder.
-
-    Batches gain nothing, so a window's context is just as long as it needs to be.
+    Several beams are left to CTranslate2's decoder. Batches gain nothing, so a window's context is just as
+    long as it needs to be.
 
     Args:
         files: The model.
@@ -170,7 +168,7 @@ class HybridWhisper:
     ) -> list[Output]:
         """See `Model.decode`."""
         if beams > 1:
-            return self._encoder.decode(states, languages, beams=beams)
+            return self._encoder.decode(states, languages, temperature=temperature, beams=beams)
         return [
             self._decoder.decode(of_one, language, temperature=temperature)
             for of_one, language in zip(states, languages, strict=True)
