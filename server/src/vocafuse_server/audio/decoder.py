@@ -6,12 +6,8 @@ file's failure and no more.
 """
 
 import asyncio
-import contextlib
-import json
 import os
 import signal
-import socket
-import sys
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,17 +17,13 @@ from pydantic import BaseModel, Field, ValidationError
 
 from vocafuse_server.audio import messages
 from vocafuse_server.audio.containers import SNIFF_BYTES, Container, sniff
+from vocafuse_server.audio.decoder_child import DecoderChild, DecoderDied, DecoderLied, start_child
 from vocafuse_server.audio.errors import AudioTooLong, DecoderUnavailable, UnsupportedAudio
 from vocafuse_server.audio.limits import DecoderLimits
-from vocafuse_server.core.logging import get_logger
 
-log = get_logger(__name__)
-
-_START_SECONDS = 30.0
 _DAMAGED = "The file is damaged and can't be decoded."
 _TOO_SLOW = "The file took too long to decode."
-# Isolated (-I): no environment variable and no current folder decides what the child imports.
-_COMMAND = (sys.executable, "-I", "-m", "vocafuse_server.audio.decoder_process")
+_SHUT_DOWN = "The audio decoder is shut down."
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,106 +63,6 @@ class _Failure(BaseModel):
     message: str = Field(max_length=200)
 
 
-class _ChildDiedError(Exception):
-    """The child ended in the middle of a file."""
-
-
-class _ChildLiedError(Exception):
-    """The child said something that it never says: it is no longer itself."""
-
-
-class _Child:
-    """One decoder, which forks a process for each file, and the conversations with both."""
-
-    def __init__(self, process: asyncio.subprocess.Process, control: socket.socket) -> None:
-        self._process = process
-        self._control = control
-
-    @property
-    def alive(self) -> bool:
-        return self._process.returncode is None
-
-    async def converse(self, container: Container, data: bytes, max_bytes: int) -> tuple[bytearray, bytes]:
-        """Send a file; returns its 16-bit samples and the JSON of its result."""
-        reader, writer = await self._open_file()
-        try:
-            head = json.dumps({"container": container, "size": len(data)}).encode()
-            with contextlib.suppress(ConnectionError):  # a death shows below, with what was said before
-                writer.write(messages.HEAD.pack(messages.FILE, len(head)) + head)
-                writer.write(data)
-                await writer.drain()
-            pcm = bytearray()
-            while True:
-                kind, payload = await _receive(reader)
-                if kind == messages.RESULT:
-                    return pcm, payload
-                pcm += payload
-                if len(pcm) > max_bytes:
-                    raise _ChildLiedError
-        finally:
-            writer.transport.abort()
-
-    async def ended(self) -> tuple[int, int]:
-        """How the file's process ended, as of waitpid, and its peak memory in bytes.
-
-        Raises:
-            _ChildDiedError: The decoder itself has ended.
-        """
-        said = b""
-        while len(said) < messages.ENDED.size:
-            loop = asyncio.get_running_loop()
-            try:
-                piece = await loop.sock_recv(self._control, messages.ENDED.size - len(said))
-            except ConnectionError:
-                piece = b""
-            if not piece:
-                raise _ChildDiedError
-            said += piece
-        status, peak_kib = messages.ENDED.unpack(said)
-        return status, peak_kib * 1024
-
-    async def _open_file(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A conversation with a new process for a file."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                socket.send_fds(self._control, [messages.START], [theirs.fileno()])
-            except OSError:
-                ours.close()
-                raise _ChildDiedError from None
-        return await asyncio.open_connection(sock=ours, limit=messages.MAX_MESSAGE_BYTES)
-
-    def kill(self) -> None:
-        """Kill it and whatever it has forked."""
-        if self.alive:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-
-    async def wait(self) -> None:
-        """Wait for its end, and for that of what it had forked."""
-        self._control.close()
-        await self._process.wait()
-        await asyncio.to_thread(_collect_group, self._process.pid)
-
-
-def _collect_group(group: int) -> None:
-    """Let the dead of a process group go: a container's first process inherits them, and nobody else will."""
-    with contextlib.suppress(ChildProcessError):
-        while True:
-            os.waitpid(-group, 0)
-
-
-async def _receive(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
-    """The next message of a file's process: its kind and what is in it."""
-    try:
-        kind, length = messages.HEAD.unpack(await reader.readexactly(messages.HEAD.size))
-        if length > messages.MAX_MESSAGE_BYTES:
-            raise _ChildLiedError
-        return kind, await reader.readexactly(length)
-    except (asyncio.IncompleteReadError, ConnectionError):
-        raise _ChildDiedError from None
-
-
 class DecoderPool:
     """Decoder processes, started when they are first needed and then kept for the next file.
 
@@ -184,8 +76,10 @@ class DecoderPool:
 
     def __init__(self, *, processes: int, limits: DecoderLimits) -> None:
         self._limits = limits
+        self._processes = processes
         self._slots = asyncio.Semaphore(processes)
-        self._idle: list[_Child] = []
+        self._idle: list[DecoderChild] = []
+        self._busy: set[DecoderChild] = set()
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
         self.peak_bytes = 0
@@ -227,32 +121,40 @@ class DecoderPool:
         )
 
     async def close(self) -> None:
-        """End all processes, also those that are at work on a file."""
+        """End all processes; what they are at work on, and what waits for them, is given up."""
         self._closed = True
         for child in self._idle:
             self._end(child)
         self._idle.clear()
+        for child in self._busy:
+            child.kill()
+        for _ in range(self._processes):
+            await self._slots.acquire()
+        for _ in range(self._processes):
+            self._slots.release()
         await asyncio.gather(*self._ending)
 
     async def _run(self, container: Container, data: bytes) -> tuple[bytearray, bytes]:
         """One file's conversation. A decoder that did not come to the end of it is not used again."""
         child = await self._take_child()
+        self._busy.add(child)
         finished = False
         try:
             async with asyncio.timeout(self._limits.wall_s):
                 try:
                     answer = await child.converse(container, data, self._max_pcm_bytes())
-                except _ChildDiedError:
+                except DecoderDied:
                     answer = None
                 status = await self._end_of_file(child)
             finished = True
         except TimeoutError:
             raise UnsupportedAudio(_TOO_SLOW) from None
-        except _ChildLiedError:
+        except DecoderLied:
             raise UnsupportedAudio(_DAMAGED) from None
-        except _ChildDiedError:
+        except DecoderDied:
             raise DecoderUnavailable("The audio decoder was stopped.") from None
         finally:
+            self._busy.remove(child)
             if finished and not self._closed:
                 self._idle.append(child)
             else:
@@ -261,13 +163,13 @@ class DecoderPool:
             raise _reason_of_death(status)
         return answer
 
-    async def _end_of_file(self, child: _Child) -> int:
+    async def _end_of_file(self, child: DecoderChild) -> int:
         """Wait for the end of a file's process, and note what it took."""
         status, peak_bytes = await child.ended()
         self.peak_bytes = max(self.peak_bytes, peak_bytes)
         return status
 
-    async def _take_child(self) -> _Child:
+    async def _take_child(self) -> DecoderChild:
         while self._idle:
             child = self._idle.pop()
             if child.alive:
@@ -275,42 +177,22 @@ class DecoderPool:
             self._end(child)
         return await self._start_child()
 
-    async def _start_child(self) -> _Child:
+    async def _start_child(self) -> DecoderChild:
         if self._closed:
-            raise DecoderUnavailable("The audio decoder is shut down.")
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
+            raise DecoderUnavailable(_SHUT_DOWN)
+        child = await start_child(self._limits)
+        is_wanted = False
         try:
-            process = await asyncio.create_subprocess_exec(
-                *_COMMAND,
-                self._limits.to_argument(),
-                stdin=theirs.fileno(),
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.DEVNULL,
-                env={},
-                start_new_session=True,  # Ctrl-C in a terminal ends the server, which ends its decoders
-            )
-        except OSError as error:
-            ours.close()
-            raise DecoderUnavailable("The audio decoder could not be started.") from error
+            await child.wait_ready()
+            is_wanted = not self._closed
         finally:
-            theirs.close()
-        child = _Child(process, ours)
-        started = False
-        try:
-            async with asyncio.timeout(_START_SECONDS):
-                readiness, _ = await child.ended()
-            started = True
-        except (TimeoutError, _ChildDiedError) as error:
-            raise DecoderUnavailable("The audio decoder could not be started.") from error
-        finally:
-            if not started:
+            if not is_wanted:
                 self._end(child)
-        if readiness == messages.UNFILTERED:
-            log.warning("this machine can't filter the decoder's system calls; its other limits hold")
+        if not is_wanted:
+            raise DecoderUnavailable(_SHUT_DOWN)
         return child
 
-    def _end(self, child: _Child) -> None:
+    def _end(self, child: DecoderChild) -> None:
         """Kill a child now and collect it later, so that a cancelled caller need not wait for it."""
         child.kill()
         task = asyncio.get_running_loop().create_task(child.wait())

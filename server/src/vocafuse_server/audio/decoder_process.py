@@ -29,6 +29,7 @@ from av.packet import Packet
 from vocafuse_server.audio.containers import Container
 from vocafuse_server.audio.errors import AudioError, AudioTooLong, UnsupportedAudio
 from vocafuse_server.audio.limits import (
+    STANDARD_STREAMS,
     DecoderLimits,
     end_with_parent,
     give_up_root,
@@ -47,7 +48,6 @@ from vocafuse_server.audio.messages import (
 )
 from vocafuse_server.audio.seccomp import can_filter
 
-_STANDARD_STREAMS = 3
 _SAMPLES_MESSAGE_BYTES = 1 << 16
 _READ_BYTES = 1 << 20
 _MIN_SAMPLE_RATE, _MAX_SAMPLE_RATE = 4_000, 192_000
@@ -104,7 +104,7 @@ def _serve_here(file: int, limits: DecoderLimits) -> None:
     """Be the process of one file: with its socket as the only way out."""
     end_with_parent()
     os.dup2(file, sys.stdin.fileno())
-    os.closerange(_STANDARD_STREAMS, file + 1)
+    os.closerange(STANDARD_STREAMS, file + 1)
     restrict_this_process(limits)
     stream = sys.stdin.fileno()
     with open(stream, "rb", closefd=False) as source, open(stream, "wb", closefd=False) as output:

@@ -12,7 +12,7 @@ from typing import Self
 
 from vocafuse_server.audio.seccomp import allow_decoding_only, can_filter
 
-_STANDARD_STREAMS = 3
+STANDARD_STREAMS = 3
 _PR_SET_PDEATHSIG = 1
 _NOBODY = 65_534
 # Python and the codecs take about 160 MB of address space before there is a file.
@@ -81,7 +81,7 @@ def limit_resources(limits: DecoderLimits) -> None:
     can be opened, whatever a demuxer finds in its input.
     """
     _lower(resource.RLIMIT_AS, limits.memory_bytes)
-    _lower(resource.RLIMIT_NOFILE, _STANDARD_STREAMS)
+    _lower(resource.RLIMIT_NOFILE, STANDARD_STREAMS)
     _lower(resource.RLIMIT_FSIZE, 0)
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_NPROC, 0)

@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import ctypes
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,8 +13,10 @@ import psutil
 import pytest
 from support.decoders import decoder_processes
 
+from vocafuse_server.audio import messages
 from vocafuse_server.audio.containers import Container
 from vocafuse_server.audio.decoder import DecoderPool
+from vocafuse_server.audio.decoder_child import DecoderChild, DecoderLied
 from vocafuse_server.audio.errors import AudioTooLong, DecoderUnavailable, UnsupportedAudio
 from vocafuse_server.audio.limits import DecoderLimits
 
@@ -185,6 +188,35 @@ async def test_files_wait_for_their_turn(clip: Clip) -> None:
     assert all(np.array_equal(result.samples, results[0].samples) for result in results)
     await pool.close()
     assert decoders_of(before) == []
+
+
+async def test_closing_ends_what_is_at_work(clip: Clip) -> None:
+    before = set(decoders())
+    pool = DecoderPool(processes=1, limits=DecoderLimits())
+    await pool.start()
+    (child,) = decoders_of(before)
+    child.suspend()
+    decoding = [asyncio.create_task(pool.decode(clip("firefox.ogg"))) for _ in range(2)]
+    await asyncio.wait(decoding, timeout=0.1)
+    await pool.close()
+    assert decoders_of(before) == []
+    for given_up in decoding:
+        with pytest.raises(DecoderUnavailable):
+            await given_up
+
+
+async def test_samples_that_no_decoder_sends_are_a_lie() -> None:
+    ours, decoders_end = socket.socketpair()
+    ended = await asyncio.create_subprocess_exec("true")
+    child = DecoderChild(ended, ours)
+    talking = asyncio.create_task(child.converse(Container.WAV, b"", max_bytes=100))
+    with decoders_end:
+        _, (descriptor,), _, _ = await asyncio.to_thread(socket.recv_fds, decoders_end, 1, 1)
+    with socket.socket(fileno=descriptor) as file:
+        file.sendall(messages.HEAD.pack(messages.SAMPLES, 3) + b"odd")
+        with pytest.raises(DecoderLied):
+            await talking
+    await child.wait()
 
 
 async def test_a_closed_pool_says_so(clip: Clip) -> None:
