@@ -34,11 +34,12 @@ def test_on_a_terminal(
     shown, result = on_a_terminal("upload", str(audio_file), "--wait")
     assert result.stdout == b"Hello world.\n"
     assert b"rec_123" in shown
-    page = {"voicenotes": [note_json(original_filename="[red]x[/red]")], "next_page_uri": None, "total": 1}
-    server.reply(page)
-    shown, _ = on_a_terminal("list", stdout_too=True)
-    assert b"[red]x[/red]" in shown
-    assert b"CREATED" in shown
+    note = note_json(id="01a21713-5d1c-72fa-adb9-e4602a58decd", original_filename="[red]x[/red]")
+    for columns in (200, 60):
+        server.reply({"voicenotes": [note], "next_page_uri": None, "total": 1})
+        shown, _ = on_a_terminal("list", stdout_too=True, columns=columns)
+        assert note["id"].encode() in shown
+        assert (b"[red]x[/red]" in shown, b"CREATED" in shown) == (columns == 200,) * 2
 
 
 def test_interrupting_is_quiet(run: Run, tmp_path: Path) -> None:
@@ -130,12 +131,12 @@ def test_a_name_that_is_no_text_is_uploaded(
 
 
 def on_a_terminal(
-    *arguments: str, stdout_too: bool = False
+    *arguments: str, stdout_too: bool = False, columns: int = 200
 ) -> tuple[bytes, subprocess.CompletedProcess[bytes]]:
     """Runs the command with stderr, and stdout if wanted, on a pseudo-terminal; what that showed."""
     ours, theirs = pty.openpty()
     stdout = theirs if stdout_too else PIPE
-    environment = {**os.environ, "COLUMNS": "200", "TERM": "xterm"}
+    environment = {**os.environ, "COLUMNS": f"{columns}", "TERM": "xterm"}
     try:
         result = subprocess.run(
             [*COMMAND, *arguments], stdout=stdout, stderr=theirs, env=environment, check=True

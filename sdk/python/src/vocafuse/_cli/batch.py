@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Protocol
 
 from vocafuse._cli.session import reason_of
@@ -94,24 +94,34 @@ def stem_of(path: Path) -> str:
 
 def upload_all(
     client: Client, files: Sequence[Path], batch: Batch, *, jobs: int, progress: Progress
-) -> Iterator[Upload]:
-    """Uploads files, several at a time, and tells of each when it is done."""
+) -> Generator[Upload, None, None]:
+    """Uploads files, several at a time, and tells of each when it is done.
+
+    Close it before the client: what is on its way then fails, and nobody is told.
+    """
     done: SimpleQueue[Upload] = SimpleQueue()
+    is_over = Event()
 
     def upload(path: Path) -> None:
         outcome = Upload(path, error="The program failed on it.")
         try:
             outcome = _upload(client, path, batch, progress)
+        except BaseException:
+            if not is_over.is_set():
+                raise
         finally:
             done.put(outcome)
 
-    for number, path in enumerate(files):
-        if number >= jobs:
+    try:
+        for number, path in enumerate(files):
+            if number >= jobs:
+                yield done.get()
+            # A daemon, for after Ctrl-C nobody waits for answers.
+            Thread(target=upload, args=(path,), daemon=True).start()
+        for _ in range(min(jobs, len(files))):
             yield done.get()
-        # A daemon, for after Ctrl-C nobody waits for answers.
-        Thread(target=upload, args=(path,), daemon=True).start()
-    for _ in range(min(jobs, len(files))):
-        yield done.get()
+    finally:
+        is_over.set()
 
 
 def upload_one(client: Client, path: Path, batch: Batch, progress: Progress) -> VoiceNote:

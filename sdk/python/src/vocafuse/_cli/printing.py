@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from rich.console import Console, OverflowMethod
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -72,11 +72,14 @@ def print_rows(titles: Sequence[str], rows: Iterable[Sequence[object]], *, total
         for row in rows:
             print_line(*row)
         return
-    known = list(rows)
-    table = Table(*titles, box=None, padding=(0, 2, 0, 0))
-    for first, *rest in known:
-        # An id cut short could not be copied.
-        table.add_row(_cell(first), *(_cell(cell, "ellipsis") for cell in rest))
+    known = [[_cell(cell) for cell in row] for row in rows]
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    # An id cut short could not be copied, so where it is narrow the other columns give way.
+    table.add_column(titles[0], no_wrap=True, min_width=max((row[0].cell_len for row in known), default=0))
+    for title in titles[1:]:
+        table.add_column(title)
+    for row in known:
+        table.add_row(*row)
     Console().print(table)
     if total is not None and len(known) < total:
         Console().print(f"{len(known)} of {total}", style="dim")
@@ -120,7 +123,7 @@ def one_line(value: object) -> str:
     return "".join(" " if unicodedata.category(character) == "Cc" else character for character in text)
 
 
-def _cell(value: object, overflow: OverflowMethod | None = None) -> Text:
+def _cell(value: object) -> Text:
     text = value if isinstance(value, Text) else Text(one_line(value))
-    text.overflow, text.no_wrap = overflow, True
+    text.overflow, text.no_wrap = "ellipsis", True
     return text

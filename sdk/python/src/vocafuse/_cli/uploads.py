@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -132,8 +133,11 @@ def _upload_many(
     found = find_audio(paths)
     batch = replace(batch, shared_stems=shared_stems(found))
     done: list[Upload] = []
-    with upload_progress(found) as progress:
-        for one in upload_all(client, found, batch, jobs=jobs, progress=progress):
+    with (
+        upload_progress(found) as progress,
+        closing(upload_all(client, found, batch, jobs=jobs, progress=progress)) as uploads,
+    ):
+        for one in uploads:
             done.append(one)
             # On a terminal the bars are in the way of what is printed.
             if not progress.is_shown:
