@@ -36,6 +36,14 @@ def test_the_sync_half_is_made_of_the_async_one() -> None:
     assert made
     for name, text in made.items():
         assert (generator.PACKAGE / name).read_text() == text, f"{name}: {RENEW}"
+    assert [path.name for path in generator.made_files()] == sorted(made), RENEW
+
+
+@pytest.mark.parametrize("line", ["import asyncio", "value = aiter(page)", "await(page)", "page.asend(1)"])
+def test_a_word_that_nothing_stands_for_is_told(line: str) -> None:
+    text = f'"""Of the async client."""\n\n{line}\n'
+    with pytest.raises(ValueError, match=r"_async_x\.py, line 3: nothing is known to stand for "):
+        load_generator().sync_text(text, "_async_x.py")
 
 
 def test_the_public_names_are_those_that_were_reviewed() -> None:
