@@ -1,6 +1,7 @@
 """What all tests of the server share."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,13 @@ from vocafuse_server.schema import migrate
 from vocafuse_server.transcription.weights import resolve_model
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What a group of tests shares is there once only if xdist can write the group into their ids."""
+    if session.config.getoption("loadgroup", default=False):
+        grouped = [item for item in session.items if item.get_closest_marker("xdist_group")]
+        assert all("@" in item.nodeid for item in grouped), "pytest-xdist and pytest don't go together"
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """The developer's own settings change no test."""
@@ -21,6 +29,13 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith("VOCAFUSE_") and not name.startswith("VOCAFUSE_TEST_"):
             monkeypatch.delenv(name)
     monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT", raising=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _programs_hear_ctrl_c() -> None:
+    """A shell starts what runs in its background without, and what tests start would inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
