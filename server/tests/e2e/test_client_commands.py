@@ -15,7 +15,7 @@ import pytest
 from support.clips import AUDIO
 from support.listener import Listener
 from support.running_server import Server
-from support.terminal import run_on_terminal
+from support.terminal import read_until, run_on_terminal
 from support.waiting import wait_until
 
 from vocafuse import Client, RequestValidator
@@ -198,14 +198,14 @@ def test_listen_shows_a_person_what_the_app_answers(shell: Shell, client: Client
     note = client.voicenotes.upload(CLIP)
     with subprocess.Popen(command, env=shell.environment, stdout=theirs, stderr=theirs) as program:
         os.close(theirs)
-        shown = b""
-        while b"signing secret is whsec_" not in shown:
-            shown += os.read(ours, 10_000)
-        client.voicenotes.delete(note.id)
-        while b"[500]" not in shown:
-            shown += os.read(ours, 10_000)
-        program.send_signal(signal.SIGINT)
-        program.wait(timeout=20)
+        try:
+            shown = read_until(ours, b"signing secret is whsec_")
+            client.voicenotes.delete(note.id)
+            shown += read_until(ours, b"[500]")
+            program.send_signal(signal.SIGINT)
+            program.wait(timeout=20)
+        finally:
+            program.kill()
     os.close(ours)
     assert program.returncode == 0
     assert f"voicenote.deleted      {note.id}".encode() in shown

@@ -10,6 +10,17 @@ from pathlib import Path
 
 _PATIENCE_S = 30.0
 
+PATIENCE_S = 30
+
+
+def read_until(descriptor: int, wanted: bytes) -> bytes:
+    """What a terminal shows, up to the piece with the wanted words; fails the test when it shows no more."""
+    shown = b""
+    while wanted not in shown:
+        assert select.select([descriptor], [], [], PATIENCE_S)[0], shown
+        shown += os.read(descriptor, 10_000)
+    return shown
+
 
 def run_on_terminal(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
     """Run a program whose output is a terminal; its exit code and what was shown.
