@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help up test others browsers check lint types audit unit web integration conformance e2e browser chromium \
+.PHONY: help up test tools packages others browsers check lint types audit unit web integration conformance e2e browser chromium \
   chaos fuzz bench load docs pages openapi sdk compatibility diagram licences comparison version lock servers clean
 
 help: ## Show this help
@@ -12,19 +12,30 @@ help: ## Show this help
 up: .venv/.run-installed ## Run the server on this machine until Ctrl-C
 	@$(BIN)/vocafuse-server up
 
-test: check audit servers chromium ## Run every check and every test
+test: ## Run every check and every test
+	@$(MAKE) --no-print-directory -j 2 tools packages
+	@$(MAKE) --no-print-directory -j 2 --output-sync $(CHECKS) audit
 	@$(MAKE) --no-print-directory -j 2 others browsers
 
+tools: .venv/.dev-installed node_modules/.installed
+
+packages: # One after the other: Debian's package manager does one thing at a time.
+	@$(MAKE) --no-print-directory servers
+	@$(MAKE) --no-print-directory chromium
+
 # The tests in a browser mostly wait, so they run beside the others, which leave them the processor when they want it.
+# The longest come first, or one of them would be alone at the end.
 others: .venv/.dev-installed
-	nice -n 5 $(BIN)/pytest -n 3 --dist loadgroup server/tests/integration server/tests/conformance server/tests/e2e
+	nice -n 5 $(BIN)/pytest -n 3 --dist loadgroup server/tests/e2e server/tests/integration server/tests/conformance
 
 browsers: .venv/.dev-installed node_modules/.installed
 	@mkdir -p build; export PYTEST_DEBUG_TEMPROOT=$$(mktemp -d); \
 	  $(BIN)/pytest server/tests/browser > build/browser.log 2>&1; result=$$?; \
 	  cat build/browser.log; rm -rf "$$PYTEST_DEBUG_TEMPROOT"; exit $$result
 
-check: lint types web unit ## The quick part: style, types, import rules, unit tests
+CHECKS := types unit lint web
+check: tools ## The quick part: style, types, import rules, unit tests
+	@$(MAKE) --no-print-directory -j 2 --output-sync $(CHECKS)
 
 lint: .venv/.dev-installed ## Style and import rules
 	$(BIN)/ruff check .
@@ -139,17 +150,17 @@ clean: ## Remove what the build made (not your data)
 
 .venv/.dev-installed: requirements/dev.txt requirements/docs.txt requirements/s3.txt .venv/.run-installed
 	@echo "Installing the test tools"
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements/dev.txt
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements/docs.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-compile --require-hashes \
+	  -r requirements/dev.txt -r requirements/docs.txt
 	@rm -rf .venv/s3
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes --no-deps --target .venv/s3 \
-	  -r requirements/s3.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-compile --require-hashes --no-deps \
+	  --target .venv/s3 -r requirements/s3.txt
 	@touch $@
 
 # The machine's Node.js where there is one; else it comes into .venv.
 NODE_PATH := PATH="$$PATH:$(CURDIR)/$(BIN)"
 
-node_modules/.installed: package.json package-lock.json | .venv/bin/python
+node_modules/.installed: package.json package-lock.json | .venv/.dev-installed
 	@command -v npm >/dev/null || { echo "Installing Node.js into .venv" && $(BIN)/python -m pip install \
 	  --disable-pip-version-check --quiet --require-hashes -r requirements/node.txt; }
 	@echo "Installing the checks of the browser's part"

@@ -16,7 +16,7 @@ def test_hooks_before_a_commit_call_what_ci_calls() -> None:
     entries = [hook["entry"] for hook in source["hooks"]]
     assert source["repo"] == "local"
     assert entries == ["make lint", "make types", "make web"]
-    [checked] = re.findall(r"^check: (.+?) ##", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    [checked] = re.findall(r"^CHECKS := (.+)$", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
     assert {entry.removeprefix("make ") for entry in entries} <= set(checked.split())
 
 
