@@ -191,7 +191,7 @@ async def test_files_wait_for_their_turn(clip: Clip) -> None:
 
 
 async def test_closing_ends_what_is_at_work(clip: Clip) -> None:
-    before = set(decoders())
+    before = set(decoder_processes())
     pool = DecoderPool(processes=1, limits=DecoderLimits())
     await pool.start()
     (child,) = decoders_of(before)
