@@ -1,7 +1,8 @@
 """Identifiers: UUID version 7, so that rows sort by the time they were made."""
 
+from collections.abc import Callable
 from datetime import datetime, timezone
-from typing import NewType
+from typing import NewType, TypeVar
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -15,6 +16,8 @@ DeliveryId = NewType("DeliveryId", UUID)
 WorkspaceId = NewType("WorkspaceId", UUID)
 DictationId = NewType("DictationId", UUID)
 
+Id = TypeVar("Id")
+
 
 def new_uuid() -> UUID:
     """A fresh UUIDv7."""
@@ -22,12 +25,18 @@ def new_uuid() -> UUID:
 
 
 def parse_uuid(text: str) -> UUID | None:
-    """The UUID written in `text`, or None: an id of any other form is simply unknown."""
+    """The UUID written in `text`, in the usual form; None for anything else."""
     try:
         found = UUID(text)
     except ValueError:
         return None
     return found if str(found) == text.lower() else None
+
+
+def parse_id(kind: Callable[[UUID], Id], text: str) -> Id | None:
+    """The id of a kind, such as `NoteId`; None for anything that can't be one: it is simply unknown."""
+    found = parse_uuid(text)
+    return None if found is None else kind(found)
 
 
 def made_at(made: UUID) -> datetime:

@@ -18,6 +18,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+from pydantic import SecretStr
+
 from vocafuse_server.core.clock import Clock, utc_now
 from vocafuse_server.core.data_dir import sync_folder, write_secret
 from vocafuse_server.core.errors import StartupError
@@ -159,8 +161,7 @@ def signing_keys(settings: Settings, clock: Clock = utc_now) -> KeyRing:
         StartupError: The file can't be used.
     """
     if settings.signing_key is not None:
-        given = (settings.signing_key, *settings.old_signing_keys)
-        return GivenKeys([one.get_secret_value().encode() for one in given])
+        return _given(settings.signing_key, settings.old_signing_keys)
     return signing_key_file(settings, clock)
 
 
@@ -176,14 +177,17 @@ def encryption_keys(settings: Settings, clock: Clock = utc_now) -> KeyRing:
         StartupError: The file can't be used.
     """
     if settings.encryption_key is not None:
-        given = (settings.encryption_key, *settings.old_encryption_keys)
-        return GivenKeys([one.get_secret_value().encode() for one in given])
+        return _given(settings.encryption_key, settings.old_encryption_keys)
     return encryption_key_file(settings, clock)
 
 
 def encryption_key_file(settings: Settings, clock: Clock = utc_now) -> KeyFile:
     path = settings.data_dir / ENCRYPTION_KEY_FILE
     return KeyFile(path, old_kept=_SEALED_ANSWERS_KEPT, clock=clock)
+
+
+def _given(newest: SecretStr, old: Sequence[SecretStr]) -> KeyRing:
+    return GivenKeys([one.get_secret_value().encode() for one in (newest, *old)])
 
 
 def read_key_file(path: Path) -> Sequence[DatedKey]:

@@ -121,9 +121,7 @@ def _check_query(request: Request) -> None:
 
 def _limited(request: Request, max_bytes: int) -> Request:
     """The request, with a body that raises PayloadTooLarge as soon as it is seen to be too large."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > max_bytes:
-        raise PayloadTooLarge(max_bytes)
+    check_declared_length(request, max_bytes)
     received = 0
 
     async def receive() -> Message:
@@ -135,6 +133,13 @@ def _limited(request: Request, max_bytes: int) -> Request:
         return message
 
     return Request(request.scope, receive)
+
+
+def check_declared_length(request: Request, max_bytes: int) -> None:
+    """Raises PayloadTooLarge if the request itself says that its body is."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > max_bytes:
+        raise PayloadTooLarge(max_bytes)
 
 
 async def _room_for_note(request: Request) -> None:

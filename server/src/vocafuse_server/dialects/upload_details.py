@@ -1,7 +1,7 @@
 """What all ways of bringing audio find out about it from its request."""
 
 import re
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 from fastapi import Depends, Request
 
@@ -31,6 +31,19 @@ async def _public_base(request: Request, context: Context) -> str:
 
 
 PublicBase = Annotated[str, Depends(_public_base)]
+
+
+class Sender(TypedDict):
+    """Those fields of a note that say what its request came from."""
+
+    client_ip: str | None
+    user_agent: str | None
+
+
+def sender_of(request: Request) -> Sender:
+    """What a request came from."""
+    address = request.client.host if request.client else None
+    return Sender(client_ip=address, user_agent=request.headers.get("user-agent"))
 
 
 def upload_source(caller: Caller, request: Request) -> UploadSource:

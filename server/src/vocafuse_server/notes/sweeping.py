@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from vocafuse_server.core.clock import Clock, utc_now
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.hold_queries import audio_is_held
-from vocafuse_server.core.ids import NoteId, TenantId, made_at, parse_uuid
+from vocafuse_server.core.ids import NoteId, TenantId, made_at, parse_id, parse_uuid
 from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.queue import JobQueue, Queue, Task
 from vocafuse_server.notes import sweep_queries
@@ -104,8 +104,8 @@ async def sweep_store(context: SweepContext) -> None:
 def _owner(stored: StoredObject) -> tuple[TenantId, NoteId] | None:
     """The tenant and the note that a key of audio names."""
     folder, _, name = stored.key.partition("/")
-    tenant_id, note_id = parse_uuid(folder), parse_uuid(name.partition(".")[0])
-    return (TenantId(tenant_id), NoteId(note_id)) if tenant_id and note_id else None
+    tenant_id, note_id = parse_id(TenantId, folder), parse_id(NoteId, name.partition(".")[0])
+    return (tenant_id, note_id) if tenant_id and note_id else None
 
 
 def _written_at(stored: StoredObject) -> datetime:

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Query, Response
 from vocafuse_server.accounts import api_keys, queries
 from vocafuse_server.accounts.models import KeyStatus
 from vocafuse_server.accounts.scopes import parse_key_scopes
+from vocafuse_server.core.ids import ApiKeyId, parse_id
 from vocafuse_server.core.pages import DEFAULT_LIMIT, PageRequest
 from vocafuse_server.dialects.context import Context, Session
 from vocafuse_server.dialects.fields import PageLimit
-from vocafuse_server.dialects.ids import parse_api_key_id
 from vocafuse_server.dialects.routing import AccountReader, AccountWriter, AuthenticatedRoute
 from vocafuse_server.dialects.v1.account_schemas import (
     API_KEYS_PATH,
@@ -74,7 +74,7 @@ async def get_api_key(
     api_key_id: str, session: Session, context: Context, caller: AccountReader
 ) -> ApiKeyBody:
     """Get one API key."""
-    found = await api_keys.get_key(session, caller.tenant_id, parse_api_key_id(api_key_id))
+    found = await api_keys.get_key(session, caller.tenant_id, parse_id(ApiKeyId, api_key_id))
     return api_key_body(found, now=context.clock())
 
 
@@ -83,5 +83,5 @@ async def revoke_api_key(
     api_key_id: str, session: Session, context: Context, caller: AccountWriter
 ) -> Response:
     """Revoke an API key, for good. The one that this request comes with can't be revoked by it."""
-    await api_keys.revoke_key(session, caller, parse_api_key_id(api_key_id), now=context.clock())
+    await api_keys.revoke_key(session, caller, parse_id(ApiKeyId, api_key_id), now=context.clock())
     return Response(status_code=204)

@@ -9,9 +9,9 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 
 from vocafuse_server.core.errors import ApiError, NotFound
+from vocafuse_server.core.ids import NoteId, parse_id
 from vocafuse_server.core.logging import get_logger
 from vocafuse_server.dialects.context import Context
-from vocafuse_server.dialects.ids import parse_note_id
 from vocafuse_server.dialects.media_types import content_type
 from vocafuse_server.dialects.routing import NoteReader
 from vocafuse_server.notes.filters import owner_of
@@ -104,7 +104,7 @@ async def get_audio(
 ) -> StreamingResponse:
     """Download a note's audio as it was uploaded; a Range header gets a part of it."""
     # No session: it would hold a connection while the store is asked.
-    note = await get_shown_note(context.database.rows, owner_of(caller), parse_note_id(note_id))
+    note = await get_shown_note(context.database.rows, owner_of(caller), parse_id(NoteId, note_id))
     size = note.file_size_bytes
     if size is None:
         raise NotFound("The audio of this note has not arrived yet.")

@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from vocafuse_server.core.ids import DeliveryId, WebhookId, parse_id
 from vocafuse_server.core.pages import DEFAULT_LIMIT, PageRequest
 from vocafuse_server.dialects.context import Context, Session
 from vocafuse_server.dialects.fields import PageLimit
 from vocafuse_server.dialects.idempotency import OncePerKey, replayable
-from vocafuse_server.dialects.ids import parse_delivery_id, parse_webhook_id
 from vocafuse_server.dialects.routing import AuthenticatedRoute, WebhookReader, WebhookWriter
 from vocafuse_server.dialects.v1.fields import PageNumber, parse_from, wire_time
 from vocafuse_server.dialects.v1.pages import page_body, page_model
@@ -39,7 +39,7 @@ async def send_test(
     webhook_id: str, session: Session, context: Context, caller: WebhookWriter, once: OncePerKey
 ) -> Response:
     """Send the webhook an event `webhook.test`, signed as all are."""
-    webhook = await get_webhook(session, caller.tenant_id, parse_webhook_id(webhook_id))
+    webhook = await get_webhook(session, caller.tenant_id, parse_id(WebhookId, webhook_id))
 
     async def send() -> DeliveryBody:
         return delivery_body(await outbox.send_test(session, context.queue, webhook, now=context.clock()))
@@ -61,7 +61,7 @@ async def list_deliveries(
     status: Annotated[DeliveryStatus | None, Query()] = None,
 ) -> dict[str, object]:
     """List what was sent to a webhook, newest first, with every attempt and what came of it."""
-    webhook = await get_webhook(session, caller.tenant_id, parse_webhook_id(webhook_id))
+    webhook = await get_webhook(session, caller.tenant_id, parse_id(WebhookId, webhook_id))
     found = await delivery_queries.list_deliveries(
         session, webhook.id, status=status, page=PageRequest(page, limit)
     )
@@ -79,8 +79,8 @@ async def get_delivery(
     webhook_id: str, delivery_id: str, session: Session, caller: WebhookReader
 ) -> DeliveryDetail:
     """Get one delivery, with its payload."""
-    webhook = await get_webhook(session, caller.tenant_id, parse_webhook_id(webhook_id))
-    return delivery_detail(await outbox.get_delivery(session, webhook, parse_delivery_id(delivery_id)))
+    webhook = await get_webhook(session, caller.tenant_id, parse_id(WebhookId, webhook_id))
+    return delivery_detail(await outbox.get_delivery(session, webhook, parse_id(DeliveryId, delivery_id)))
 
 
 @router.post(
@@ -96,7 +96,7 @@ async def redeliver_failed(
 
     They are put on their way one after another, so they may still be `failed` in the list for a while.
     """
-    webhook = await get_webhook(session, caller.tenant_id, parse_webhook_id(webhook_id))
+    webhook = await get_webhook(session, caller.tenant_id, parse_id(WebhookId, webhook_id))
     since, now = parse_from("since", body.since), context.clock()
     count = await request_replay(session, context.queue, webhook, since=since, now=now)
     return ReplayBody(
@@ -114,8 +114,8 @@ async def redeliver(
     webhook_id: str, delivery_id: str, session: Session, context: Context, caller: WebhookWriter
 ) -> DeliveryBody:
     """Send a delivery again, now, with the same id and payload; if it fails, as often as a new one."""
-    webhook = await get_webhook(session, caller.tenant_id, parse_webhook_id(webhook_id))
-    known_id = parse_delivery_id(delivery_id)
+    webhook = await get_webhook(session, caller.tenant_id, parse_id(WebhookId, webhook_id))
+    known_id = parse_id(DeliveryId, delivery_id)
     return delivery_body(
         await outbox.redeliver(session, context.queue, webhook, known_id, now=context.clock())
     )

@@ -7,9 +7,9 @@ from fastapi import Query, Response
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from vocafuse_server.core.errors import InvalidRequest
+from vocafuse_server.core.ids import NoteId, parse_id
 from vocafuse_server.dialects.context import Context, Session
 from vocafuse_server.dialects.fields import RequestBody, ShortText, Tags, whole_number, within
-from vocafuse_server.dialects.ids import parse_note_id
 from vocafuse_server.dialects.routing import NoteWriter
 from vocafuse_server.dialects.v1.schemas import NoteDetail, note_detail
 from vocafuse_server.dialects.v1.vocabulary import Spelling
@@ -46,7 +46,7 @@ async def update_note(
     if not changes.values():
         raise InvalidRequest(f"There is nothing to change: name {', '.join(_FIELDS)}.")
     note = await editing.update_note(
-        session, owner_of(caller), parse_note_id(note_id), changes, now=context.clock()
+        session, owner_of(caller), parse_id(NoteId, note_id), changes, now=context.clock()
     )
     return note_detail(note, words, bucket=context.objects.bucket)
 
@@ -61,7 +61,7 @@ async def delete_note(
     ] = 0,
 ) -> Response:
     """Delete a note, its audio and its transcription, for good."""
-    owner, known_id, now = owner_of(caller), parse_note_id(note_id), context.clock()
+    owner, known_id, now = owner_of(caller), parse_id(NoteId, note_id), context.clock()
     if undo_seconds:
         undo = timedelta(seconds=undo_seconds)
         await deleting.put_away_for_a_while(session, context.queue, owner, known_id, undo=undo, now=now)
@@ -75,6 +75,6 @@ async def restore_note(
 ) -> NoteDetail:
     """Bring back a note that was deleted with `undo_seconds`, or through v2, and is still kept."""
     note = await deleting.restore_note(
-        session, context.queue, owner_of(caller), parse_note_id(note_id), now=context.clock()
+        session, context.queue, owner_of(caller), parse_id(NoteId, note_id), now=context.clock()
     )
     return note_detail(note, words, bucket=context.objects.bucket)

@@ -12,10 +12,10 @@ from pydantic import BaseModel, BeforeValidator, Field
 from starlette.types import Message, Receive, Scope, Send
 
 from vocafuse_server.core.errors import ApiError
+from vocafuse_server.core.ids import NoteId, parse_id
 from vocafuse_server.core.logging import get_logger
 from vocafuse_server.dialects.authentication import identify
 from vocafuse_server.dialects.context import AppContext, Context
-from vocafuse_server.dialects.ids import parse_note_id
 from vocafuse_server.dialects.request_log import EVENTS_PATH
 from vocafuse_server.dialects.routing import AuthenticatedRoute, NoteReader
 from vocafuse_server.dialects.v1.fields import wire_time
@@ -127,7 +127,7 @@ async def follow_events(
     ] = None,
 ) -> EventStream:
     """Follow what happens to notes, as server-sent events; `docs/events.md` says how."""
-    note_id = None if voicenote_id is None else parse_note_id(voicenote_id)
+    note_id = None if voicenote_id is None else parse_id(NoteId, voicenote_id)
     if voicenote_id is not None and note_id is None:
         raise NoteNotFound
     reader = context.feed.open(owner_of(caller), note_id)

@@ -86,8 +86,5 @@ def _parse_moment(field: str, text: str) -> datetime:
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
     except (ValueError, OverflowError) as error:
-        raise _bad_date(field, text) from error
-
-
-def _bad_date(field: str, text: str) -> InvalidField:
-    return InvalidField(field, "must be an ISO 8601 date or date-time, like 2025-10-01", value=text)
+        reason = "must be an ISO 8601 date or date-time, like 2025-10-01"
+        raise InvalidField(field, reason, value=text) from error

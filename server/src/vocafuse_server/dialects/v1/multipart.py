@@ -14,7 +14,7 @@ from vocafuse_server.dialects.fields import Language, RequestBody, ShortText
 from vocafuse_server.dialects.forms import FORM_LIMITS, content_of, fields_of, file_of
 from vocafuse_server.dialects.idempotency import OncePerKey, digest_of
 from vocafuse_server.dialects.routing import NoteWriter
-from vocafuse_server.dialects.upload_details import extension_of, upload_source
+from vocafuse_server.dialects.upload_details import extension_of, sender_of, upload_source
 from vocafuse_server.dialects.v1.schemas import NoteDetail, note_detail
 from vocafuse_server.dialects.v1.vocabulary import Spelling
 from vocafuse_server.notes import creating
@@ -71,8 +71,7 @@ async def upload_in_one_step(
             upload_source=upload_source(caller, request),
             language=fields.language,
             custom_tags=_tags(fields.custom_tags),
-            client_ip=request.client.host if request.client else None,
-            user_agent=request.headers.get("user-agent"),
+            **sender_of(request),
         )
         limit = context.settings.max_upload_bytes
         content = _FileContent(file)

@@ -4,9 +4,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from vocafuse_server.accounts.scopes import Scope
+from vocafuse_server.core.ids import NoteId, parse_id
 from vocafuse_server.dialects.context import app_context
 from vocafuse_server.dialects.idempotency import replayable
-from vocafuse_server.dialects.ids import parse_note_id
 from vocafuse_server.dialects.routing import (
     AuthenticatedRoute,
     DirectRoute,
@@ -110,6 +110,6 @@ async def get_note(note_id: str, request: Request) -> Response:
     """Get one note."""
     context = app_context(request)
     owner = owner_of(caller_of(request, Scope.VOICENOTES_READ))
-    note = await get_shown_note(context.database.rows, owner, parse_note_id(note_id))
+    note = await get_shown_note(context.database.rows, owner, parse_id(NoteId, note_id))
     body = note_detail(note, vocabulary_of(request), bucket=context.objects.bucket)
     return Response(body.model_dump_json(), media_type="application/json")

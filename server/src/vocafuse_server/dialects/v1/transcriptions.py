@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 from fastapi import Query, Response
 
+from vocafuse_server.core.ids import NoteId, parse_id
 from vocafuse_server.dialects.context import Context, ReadingSession, Session
 from vocafuse_server.dialects.idempotency import OncePerKey
-from vocafuse_server.dialects.ids import parse_note_id
 from vocafuse_server.dialects.routing import NoteReader, NoteWriter
 from vocafuse_server.dialects.v1.schemas import (
     NoteDetail,
@@ -62,7 +62,7 @@ async def get_transcription(
     format: Annotated[TranscriptionFormat, Query()] = TranscriptionFormat.JSON,
 ) -> dict[str, object] | Response:
     """Get the transcription of a note; 404 while there is none yet and when there will be none."""
-    note, row = await get_newest_transcription(session, owner_of(caller), parse_note_id(note_id))
+    note, row = await get_newest_transcription(session, owner_of(caller), parse_id(NoteId, note_id))
     if format is TranscriptionFormat.JSON:
         return transcription_body(row, words)
     if format is TranscriptionFormat.TEXT:
@@ -93,7 +93,7 @@ async def transcribe_note(
             session,
             context.queue,
             owner_of(caller),
-            parse_note_id(note_id),
+            parse_id(NoteId, note_id),
             language=body.language if body else None,
             now=context.clock(),
         )

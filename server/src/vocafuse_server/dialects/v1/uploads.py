@@ -10,13 +10,17 @@ from starlette.requests import ClientDisconnect
 from vocafuse_server.accounts.callers import Caller
 from vocafuse_server.accounts.errors import InvalidToken, TokenExpired
 from vocafuse_server.core.errors import PayloadTooLarge
-from vocafuse_server.core.ids import NoteId
+from vocafuse_server.core.ids import NoteId, parse_id
 from vocafuse_server.dialects.authentication import session_token
 from vocafuse_server.dialects.context import AppContext, Context, Session
 from vocafuse_server.dialects.idempotency import OncePerKey, replayable
-from vocafuse_server.dialects.ids import parse_note_id
-from vocafuse_server.dialects.routing import AuthenticatedRoute, NoteWriter, RoomForNote
-from vocafuse_server.dialects.upload_details import extension_of, public_base, upload_source
+from vocafuse_server.dialects.routing import (
+    AuthenticatedRoute,
+    NoteWriter,
+    RoomForNote,
+    check_declared_length,
+)
+from vocafuse_server.dialects.upload_details import extension_of, public_base, sender_of, upload_source
 from vocafuse_server.dialects.v1.responses import errors
 from vocafuse_server.dialects.v1.schemas import UploadRequest, UploadResponse
 from vocafuse_server.dialects.v1.vocabulary import VOICENOTES
@@ -107,7 +111,8 @@ async def put_audio(
     async with context.database.transaction() as session:
         tenant_id = await creating.find_out_who_uploads(session, known_id)
     await context.backlog.check(tenant_id)
-    limit = _max_bytes(request, context)
+    limit = context.settings.max_upload_bytes
+    check_declared_length(request, limit)
     try:
         with context.upload_places.taken(tenant_id):
             await _take_in(request, context, known_id, max_bytes=limit)
@@ -138,13 +143,12 @@ def _new_note(body: UploadRequest, request: Request, caller: Caller) -> creating
         custom_tags=check_custom_tags(body.custom_tags) if body.custom_tags else None,
         sdk_metadata=body.sdk_metadata,
         declared_duration_s=body.duration_seconds,
-        client_ip=request.client.host if request.client else None,
-        user_agent=request.headers.get("user-agent"),
+        **sender_of(request),
     )
 
 
 def _check_signature(context: AppContext, note_id: str, *, expires: str, signature: str) -> NoteId:
-    known_id = parse_note_id(note_id)
+    known_id = parse_id(NoteId, note_id)
     if known_id is None:
         raise InvalidToken("The upload URL is not one of ours.")
     checked = context.upload_url_signer.check(
@@ -155,12 +159,3 @@ def _check_signature(context: AppContext, note_id: str, *, expires: str, signatu
     if checked is UrlCheck.FORGED:
         raise InvalidToken("The upload URL is not one of ours.")
     return known_id
-
-
-def _max_bytes(request: Request, context: AppContext) -> int:
-    """The limit; raises at once when the request says that it will break it."""
-    limit = context.settings.max_upload_bytes
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
-        raise PayloadTooLarge(limit)
-    return limit

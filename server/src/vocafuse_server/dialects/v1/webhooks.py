@@ -5,11 +5,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from vocafuse_server.core.errors import InvalidRequest
+from vocafuse_server.core.ids import WebhookId, parse_id
 from vocafuse_server.core.pages import DEFAULT_LIMIT, PageRequest
 from vocafuse_server.dialects.context import Context, Session
 from vocafuse_server.dialects.fields import PageLimit
 from vocafuse_server.dialects.idempotency import OncePerKey, replayable
-from vocafuse_server.dialects.ids import parse_webhook_id
 from vocafuse_server.dialects.routing import AuthenticatedRoute, WebhookReader, WebhookWriter
 from vocafuse_server.dialects.v1.fields import PageNumber
 from vocafuse_server.dialects.v1.pages import page_body, page_model
@@ -82,7 +82,7 @@ async def list_webhooks(
 @router.get("/{webhook_id}", response_model=WebhookBody, responses=errors(401, 403, 404))
 async def get_webhook(webhook_id: str, session: Session, caller: WebhookReader) -> dict[str, Any]:
     """Get one webhook."""
-    return webhook_body(await service.get_webhook(session, caller.tenant_id, parse_webhook_id(webhook_id)))
+    return webhook_body(await service.get_webhook(session, caller.tenant_id, parse_id(WebhookId, webhook_id)))
 
 
 @router.put("/{webhook_id}", response_model=WebhookBody, responses=errors(401, 403, 404, 409, 413))
@@ -98,7 +98,7 @@ async def update_webhook(
         raise InvalidRequest("Name what shall change: url, events, status or secret.")
     if body.url is not None:
         await service.check_url(context.guard, body.url)
-    known_id = parse_webhook_id(webhook_id)
+    known_id = parse_id(WebhookId, webhook_id)
     return webhook_body(
         await service.update_webhook(
             session, context.box, caller.tenant_id, known_id, changes, now=context.clock()
@@ -124,7 +124,7 @@ async def rotate_secret(
     From now on `X-VocaFuse-Signature` is made with the new secret. `webhook-signature` carries a
     signature by the old one as well, for 24 hours.
     """
-    known_id, secret = parse_webhook_id(webhook_id), body.secret if body else None
+    known_id, secret = parse_id(WebhookId, webhook_id), body.secret if body else None
 
     async def rotate() -> WebhookCreated:
         webhook = await service.rotate_secret(
@@ -138,5 +138,5 @@ async def rotate_secret(
 @router.delete("/{webhook_id}", status_code=204, responses=errors(401, 403, 404))
 async def delete_webhook(webhook_id: str, session: Session, caller: WebhookWriter) -> Response:
     """Stop telling this URL, and drop what was still on its way there."""
-    await service.delete_webhook(session, caller.tenant_id, parse_webhook_id(webhook_id))
+    await service.delete_webhook(session, caller.tenant_id, parse_id(WebhookId, webhook_id))
     return Response(status_code=204)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from vocafuse_server.core.compact_json import compact_size
-from vocafuse_server.core.ids import WorkspaceId, parse_uuid
+from vocafuse_server.core.ids import WorkspaceId, parse_id, parse_uuid
 from vocafuse_server.dialects.fields import JsonObject, printable, whole_number, within
 
 MAX_METADATA_BYTES = 16 * 1024
@@ -36,8 +36,7 @@ def _number(value: object) -> object:
 
 def parse_workspace_id(text: str | None) -> WorkspaceId | None:
     """The id in a field of the type `WorkspaceText`."""
-    found = None if text is None else parse_uuid(text)
-    return None if found is None else WorkspaceId(found)
+    return None if text is None else parse_id(WorkspaceId, text)
 
 
 def split_tags(text: str) -> list[str]:

@@ -6,11 +6,11 @@ from fastapi import APIRouter, Request, Response
 
 from vocafuse_server.accounts.callers import Caller
 from vocafuse_server.core.errors import InvalidRequest
+from vocafuse_server.core.ids import NoteId, parse_id
 from vocafuse_server.dialects.context import Context, ReadingSession, Session
 from vocafuse_server.dialects.idempotency import OncePerKey, replayable
-from vocafuse_server.dialects.ids import parse_note_id
 from vocafuse_server.dialects.routing import AuthenticatedRoute, NoteReader, NoteWriter, RoomForNote
-from vocafuse_server.dialects.upload_details import PublicBase, extension_of, upload_source
+from vocafuse_server.dialects.upload_details import PublicBase, extension_of, sender_of, upload_source
 from vocafuse_server.dialects.v2.errors import PATH
 from vocafuse_server.dialects.v2.fields import parse_workspace_id
 from vocafuse_server.dialects.v2.lists import list_voice_notes
@@ -79,7 +79,7 @@ async def get_voice_note(
     note_id: str, session: ReadingSession, caller: NoteReader, base_url: PublicBase
 ) -> VoiceNoteDetailAnswer:
     """Get one voice note, with its transcript once it is completed."""
-    note = await reading.get_note(session, owner_of(caller), parse_note_id(note_id))
+    note = await reading.get_note(session, owner_of(caller), parse_id(NoteId, note_id))
     row = await reading.find_settled_transcription(session, note)
     return VoiceNoteDetailAnswer(voiceNote=voice_note_with_transcript(note, row, base_url=base_url))
 
@@ -98,7 +98,7 @@ async def update_voice_note(
         raise InvalidRequest("There is nothing to change: title, tags or metadata must be given.")
     changes = editing.NoteChanges(**body.model_dump(exclude_unset=True))
     note = await editing.update_note(
-        session, owner_of(caller), parse_note_id(note_id), changes, now=context.clock()
+        session, owner_of(caller), parse_id(NoteId, note_id), changes, now=context.clock()
     )
     return VoiceNoteAnswer(voiceNote=voice_note(note, base_url=base_url))
 
@@ -109,7 +109,7 @@ async def delete_voice_note(
 ) -> MessageAnswer:
     """Delete a voice note: nobody finds it any more; its data is kept for as long as the settings say."""
     await deleting.put_away(
-        session, context.queue, owner_of(caller), parse_note_id(note_id), now=context.clock()
+        session, context.queue, owner_of(caller), parse_id(NoteId, note_id), now=context.clock()
     )
     return MessageAnswer(message="Voice note deleted")
 
@@ -125,7 +125,7 @@ async def transcribe_voice_note(
 ) -> QueuedAnswer:
     """Ask for a voice note's transcription, or for a new one."""
     note = await runs.transcribe_again(
-        session, context.queue, owner_of(caller), parse_note_id(note_id), now=context.clock()
+        session, context.queue, owner_of(caller), parse_id(NoteId, note_id), now=context.clock()
     )
     return QueuedAnswer(
         message="Transcription queued", status=STATUS_NAMES[note.status], voiceNoteId=str(note.id)
@@ -135,7 +135,7 @@ async def transcribe_voice_note(
 @router.get("/{note_id}/transcript", response_model=TranscriptAnswer, responses=errors(401, 403, 404))
 async def get_transcript(note_id: str, session: ReadingSession, caller: NoteReader) -> TranscriptAnswer:
     """Get a voice note's transcript; 404 unless it is completed."""
-    note, row = await reading.get_settled_transcription(session, owner_of(caller), parse_note_id(note_id))
+    note, row = await reading.get_settled_transcription(session, owner_of(caller), parse_id(NoteId, note_id))
     return TranscriptAnswer(
         voiceNoteId=str(note.id),
         title=note.title,
@@ -153,8 +153,7 @@ def _new_note(body: CreateRequest, request: Request, caller: Caller, upload: Not
         original_filename=file_name,
         extension=extension_of(file_name),
         upload_source=UploadSource.URL if upload is None else upload_source(caller, request),
-        client_ip=request.client.host if request.client else None,
-        user_agent=request.headers.get("user-agent"),
+        **sender_of(request),
         title=body.title or None,
         source_url=body.audioUrl,
         mime_type=body.mimeType,

@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import unquote, urlsplit
 
 from vocafuse_server.core.errors import InvalidField
+from vocafuse_server.core.ids import NoteId, parse_id
 from vocafuse_server.dialects.context import AppContext
-from vocafuse_server.dialects.ids import parse_note_id
 from vocafuse_server.notes.errors import NoteNotFound
 from vocafuse_server.notes.filters import Owner
 from vocafuse_server.notes.intake import ArrivedAudio, copied_audio
@@ -72,6 +72,6 @@ def file_name_in(url: str) -> str:
 async def _find_note(context: AppContext, owner: Owner, note_id: str) -> Note | None:
     async with context.database.reading() as session:
         try:
-            return await get_note(session, owner, parse_note_id(note_id))
+            return await get_note(session, owner, parse_id(NoteId, note_id))
         except NoteNotFound:
             return None
