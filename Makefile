@@ -150,7 +150,7 @@ clean: ## Remove what the build made (not your data)
 
 .venv/.dev-installed: requirements/dev.txt requirements/docs.txt requirements/s3.txt .venv/.run-installed
 	@echo "Installing the test tools"
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-compile --require-hashes \
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes \
 	  -r requirements/dev.txt -r requirements/docs.txt
 	@rm -rf .venv/s3
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-compile --require-hashes --no-deps \
