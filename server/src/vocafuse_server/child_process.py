@@ -45,16 +45,16 @@ class ChildProcess:
         self.link = ChildLink()
         descriptor = self.link.child_end.fileno()
         self.started_at = time.monotonic()
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "vocafuse_server.cli", *self.arguments),
-            *("--supervisor-fd", str(descriptor)),
-            env=self.environment,
-            pass_fds=(*self.inherited, descriptor),
-            stdin=asyncio.subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for the supervisor, who stops its children in order
-        )
-        self.link.started()
+        with self.link.child_end:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-m", "vocafuse_server.cli", *self.arguments),
+                *("--supervisor-fd", str(descriptor)),
+                env=self.environment,
+                pass_fds=(*self.inherited, descriptor),
+                stdin=asyncio.subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for the supervisor, who stops its children in order
+            )
         try:
             async with asyncio.timeout(_READY_TIMEOUT_S):
                 ready = await self.link.wait_ready()

@@ -41,15 +41,15 @@ class SupervisorLink:
 
 
 class ChildLink:
-    """The supervisor's end."""
+    """The supervisor's end.
+
+    Attributes:
+        child_end: What the child inherits; to be closed here once it has.
+    """
 
     def __init__(self) -> None:
         self._socket, self.child_end = socket.socketpair()
         self._socket.setblocking(False)
-
-    def started(self) -> None:
-        """Close the child's end here, once the child has its own."""
-        self.child_end.close()
 
     async def wait_ready(self) -> bool:
         """Wait for the child's word; False if it ended without."""

@@ -7,7 +7,7 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -56,6 +56,37 @@ def _fresh_metrics_folder(settings: Settings) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+async def start_all(children: Sequence[ChildProcess]) -> None:
+    """Start processes at the same time; if one can't be started, none goes on starting.
+
+    Raises:
+        StartupError: One can't.
+    """
+    starts = [asyncio.create_task(_start_first(child)) for child in children]
+    try:
+        await asyncio.gather(*starts)
+    finally:
+        for start in starts:
+            start.cancel()
+        await asyncio.gather(*starts, return_exceptions=True)
+
+
+async def _start_first(child: ChildProcess) -> None:
+    """Start a process; one that somebody kills meanwhile is started again, one that gives up is not.
+
+    Raises:
+        StartupError: It can't be started.
+    """
+    for _ in range(_FIRST_TRIES - 1):
+        try:
+            return await child.start()
+        except StartupError:
+            if await child.wait() >= 0:
+                raise
+            log.warning("process was killed while it started, and is started again", process=child.name)
+    return await child.start()
 
 
 class Supervisor:
@@ -132,8 +163,7 @@ class Supervisor:
         if postgres is not None:
             watchers.append(asyncio.create_task(self._keep_postgres(postgres)))
         try:
-            starts = (self._start_first(child) for child in self._children)
-            if await self._unless_stopped(asyncio.gather(*starts)):
+            if await self._unless_stopped(start_all(self._children)):
                 self._on_ready(settings, known)
                 watchers += [asyncio.create_task(self._keep_running(child)) for child in self._children]
                 await self._until_stopped(watchers)
@@ -151,9 +181,9 @@ class Supervisor:
         for task in done:
             task.result()
 
-    async def _unless_stopped(self, work: Awaitable[object]) -> bool:
+    async def _unless_stopped(self, work: Coroutine[None, None, None]) -> bool:
         """Whether the work came to its end before somebody asked to stop."""
-        task = asyncio.ensure_future(work)
+        task = asyncio.create_task(work)
         stopping = asyncio.create_task(self._stopping.wait())
         await asyncio.wait([task, stopping], return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -163,21 +193,6 @@ class Supervisor:
             return False
         task.result()
         return True
-
-    async def _start_first(self, child: ChildProcess) -> None:
-        """Start a process; one that somebody kills meanwhile is started again, one that gives up is not.
-
-        Raises:
-            StartupError: It can't be started.
-        """
-        for _ in range(_FIRST_TRIES - 1):
-            try:
-                return await child.start()
-            except StartupError:
-                if await child.wait() >= 0:
-                    raise
-                log.warning("process was killed while it started, and is started again", process=child.name)
-        return await child.start()
 
     async def _keep_running(self, child: ChildProcess) -> None:
         """Start the process again whenever it ends, later each time it fails soon."""
