@@ -14,6 +14,7 @@ from support.clips import AUDIO
 from support.metrics import Scrape
 from support.s3 import BUCKET, S3, s3_server
 
+from vocafuse_server.core.clock import utc_now
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.errors import StartupError
 from vocafuse_server.core.ids import NoteId, parse_uuid
@@ -218,3 +219,13 @@ async def test_audio_sent_through_the_server_lies_in_the_bucket_too(
 def test_a_folder_has_no_urls_of_its_own(tmp_path: Path) -> None:
     with pytest.raises(StartupError, match="VOCAFUSE_UPLOADS is `direct`"):
         open_objects(Settings(data_dir=tmp_path, uploads="direct"))
+
+
+async def test_what_ends_while_leftovers_are_swept_is_no_error(tmp_path: Path) -> None:
+    objects = open_objects(Settings(data_dir=tmp_path))
+    folder = tmp_path / "audio" / "incoming"
+    folder.mkdir()
+    (folder / "whole-by-now#1").symlink_to("nowhere")
+    (folder / "left#2").touch()
+    assert await objects.delete_unfinished("incoming", until=utc_now() + timedelta(days=1)) == 1
+    assert [path.name for path in folder.iterdir()] == ["whole-by-now#1"]

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -221,11 +221,10 @@ def _flush(*paths: Path) -> None:
 
 def _delete_parts(folder: Path, until: datetime) -> int:
     # `#` and a number is how obstore names a file that isn't whole yet, and hides it from lists.
-    parts = [
-        part
-        for part in folder.glob("*#*")
-        if datetime.fromtimestamp(part.stat().st_mtime, timezone.utc) <= until
-    ]
-    for part in parts:
-        part.unlink(missing_ok=True)
-    return len(parts)
+    deleted = 0
+    for part in folder.glob("*#*"):
+        with suppress(FileNotFoundError):  # It became whole, or was given up, at this very moment.
+            if datetime.fromtimestamp(part.stat().st_mtime, timezone.utc) <= until:
+                part.unlink()
+                deleted += 1
+    return deleted
