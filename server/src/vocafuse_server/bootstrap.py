@@ -9,7 +9,7 @@ from vocafuse_server.accounts.models import Plan
 from vocafuse_server.accounts.secrets import KeyPair, new_key_pair
 from vocafuse_server.accounts.tenants import NewTenant, create_tenant
 from vocafuse_server.core.clock import utc_now
-from vocafuse_server.core.data_dir import write_secret
+from vocafuse_server.core.data_dir import replace_secret
 from vocafuse_server.core.database import Database
 from vocafuse_server.core.settings import Settings
 
@@ -96,5 +96,4 @@ def _refresh(path: Path, base_url: str) -> Path | None:
 
 
 def _write(path: Path, credentials: dict[str, str]) -> None:
-    path.unlink(missing_ok=True)
-    write_secret(path, json.dumps(credentials, indent=2) + "\n")
+    replace_secret(path, json.dumps(credentials, indent=2) + "\n")

@@ -54,6 +54,16 @@ def write_secret(path: Path, text: str) -> None:
         temporary.unlink()
 
 
+def replace_secret(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, in place of the one that is there: whoever reads it, and
+    whatever breaks off meanwhile, it is there and whole."""
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    write_secret(new, text)
+    new.replace(path)
+    sync_folder(path.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """See to it that the names in a folder outlive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)

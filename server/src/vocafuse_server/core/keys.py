@@ -21,7 +21,7 @@ from typing import Protocol
 from pydantic import SecretStr
 
 from vocafuse_server.core.clock import Clock, utc_now
-from vocafuse_server.core.data_dir import sync_folder, write_secret
+from vocafuse_server.core.data_dir import replace_secret, write_secret
 from vocafuse_server.core.errors import StartupError
 from vocafuse_server.core.logging import get_logger
 from vocafuse_server.core.settings import Settings
@@ -240,12 +240,8 @@ def _make(path: Path, now: datetime) -> None:
 
 def _write(path: Path, keys: Sequence[tuple[Key, datetime | None]]) -> None:
     """Replace the file, all at once."""
-    new = path.with_name(f"{path.name}.new")
     try:
-        new.unlink(missing_ok=True)
-        write_secret(new, _text(keys))
-        new.replace(path)
-        sync_folder(path.parent)
+        replace_secret(path, _text(keys))
     except OSError as error:
         raise StartupError(f"The key file {path} can't be written ({error.strerror}).") from error
 
