@@ -76,8 +76,8 @@ fuzz: .venv/.dev-installed ## Hundreds of hostile files to a running server (min
 
 bench: .venv/.dev-installed ## Measure beside other programs (1-2 hours; BENCH=latency for one part)
 	$(BIN)/python -m bench --into docs $(BENCH)
-	$(BIN)/python bench/rate_limit.py
-	$(BIN)/python bench/pagination.py
+	$(BIN)/python -m bench.rate_limit
+	$(BIN)/python -m bench.pagination
 	$(BIN)/python -m bench.requests
 	$(BIN)/python -m bench.console
 	$(BIN)/python -m project.comparison

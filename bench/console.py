@@ -22,9 +22,9 @@ from uuid import UUID
 import httpx2
 from playwright.sync_api import Browser, sync_playwright
 
+from bench.database import FILLS_FAST, database
 from bench.pagination import fill, settle
 from bench.server import running_server
-from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
 from vocafuse_server.core.ids import TenantId
 
 BAR_MS = 1000
@@ -62,24 +62,17 @@ def main() -> None:
 
 def measure(folder: Path, *, notes: int, loads: int) -> Result:
     """Fill, start, and load the page again and again."""
-    data_dir = folder / "data"
-    postgres = EmbeddedPostgres(folder / "postgres", options=["fsync=off"])
-    postgres.start()
-    try:
-        postgres.ensure_database()
-        with running_server(data_dir, VOCAFUSE_DATABASE_URL=postgres.url()):
-            known = json.loads((data_dir / "credentials.json").read_text())
-            fill(postgres.url(), TenantId(UUID(known["tenant_id"])), notes, unfinished=False)
-            settle(postgres.url())
-            origin = known["base_url"].removesuffix("/v1")
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
-                session = sign_in(origin, known)
-                load_ms(browser, origin, session, notes)  # The first one warms the server.
-                times = [load_ms(browser, origin, session, notes) for _ in range(loads)]
-                browser.close()
-    finally:
-        postgres.stop()
+    with database(FILLS_FAST) as url, running_server(folder / "data", VOCAFUSE_DATABASE_URL=url) as server:
+        known = server.credentials
+        fill(url, TenantId(UUID(known["tenant_id"])), notes, unfinished=False)
+        settle(url)
+        origin = known["base_url"].removesuffix("/v1")
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
+            session = sign_in(origin, known)
+            load_ms(browser, origin, session, notes)  # The first one warms the server.
+            times = [load_ms(browser, origin, session, notes) for _ in range(loads)]
+            browser.close()
     fresh, cached = zip(*times, strict=True)
     return Result(notes, loads, statistics.median(fresh), max(fresh), statistics.median(cached))
 

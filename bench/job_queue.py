@@ -19,96 +19,33 @@ import argparse
 import asyncio
 import itertools
 import json
-import multiprocessing.connection
 import os
-import struct
 import sys
-import tempfile
 import time
-from collections import deque
-from collections.abc import Generator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
 import psutil
-from procrastinate import App
-from threadpoolctl import threadpool_limits
 
+from bench.database import database
 from bench.job_figures import IDLE_WORKERS, Result, Through, report
+from bench.job_fleet import Fleet, Work, fleet
 from bench.load_page import write_page
 from bench.page import keep
 from bench.rounds import progress
 from bench.tables import readable
 from bench.usage import Meter
 from vocafuse_server.core.database import Database
-from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
 from vocafuse_server.core.ids import TenantId, new_uuid
-from vocafuse_server.core.logging import configure_logging
 from vocafuse_server.core.queue import JobQueue, Queue, Task
-from vocafuse_server.core.settings import Settings
-from vocafuse_server.jobs.running import Crew, run_queues
-from vocafuse_server.schema import migrate
 
-_PLACES = 8  # As many as the product's default has transcriptions in flight.
 _OUTSTANDING = 100
 _PRODUCERS = 8
 _TENANTS = 10
-_PATIENCE_S = 60.0
 _WARM_UP = 20
-_WIDTH = 512
 _PRODUCTS = 20  # Of a job that computes: 5 GFLOP, some 50 to 100 ms.
 _JOBS_A_WORKER = 100
-_RECORD = struct.Struct("<qd")
-
-
-class Connection(Protocol):
-    """One end of a pipe between two processes."""
-
-    def fileno(self) -> int: ...
-
-    def poll(self, timeout: float = 0.0) -> bool: ...
-
-    def send_bytes(self, buf: bytes) -> None: ...
-
-    def recv_bytes(self) -> bytes: ...
-
-    def close(self) -> None: ...
-
-
-@dataclass(frozen=True)
-class Work:
-    """What the jobs of a worker do, and where.
-
-    Attributes:
-        products: How many matrices each job multiplies.
-        core: The only one that the worker may use; None for all.
-    """
-
-    places: int = _PLACES
-    products: int = 0
-    core: int | None = None
-
-
-class Fleet:
-    """Workers in processes of their own, which say when each job began."""
-
-    def __init__(self, connections: Sequence[Connection]) -> None:
-        self._connections = connections
-        self._seen: deque[tuple[int, float]] = deque()
-
-    def started(self) -> tuple[int, float]:
-        """A job that has begun: its number, and the time (of `time.monotonic`). Waits for one."""
-        while not self._seen:
-            ready = multiprocessing.connection.wait([one.fileno() for one in self._connections], _PATIENCE_S)
-            if not ready:
-                raise SystemExit(f"No job began within {_PATIENCE_S:.0f} s.")
-            for one in self._connections:
-                while one.poll():
-                    self._seen.append(_RECORD.unpack(one.recv_bytes()))
-        return self._seen.popleft()
 
 
 class Producer:
@@ -152,20 +89,6 @@ def main() -> None:
         keep(found, chosen.into)
         write_page(chosen.into)
     sys.exit(not all(goal.met for goal in found.goals))
-
-
-@contextmanager
-def database() -> Generator[str]:
-    """The URL of an embedded Postgres with the product's schema, as the product starts it."""
-    with tempfile.TemporaryDirectory(prefix="vocafuse-bench-") as folder:
-        postgres = EmbeddedPostgres(Path(folder) / "postgres")
-        postgres.start()
-        try:
-            postgres.ensure_database()
-            migrate(postgres.url())
-            yield postgres.url()
-        finally:
-            postgres.stop()
 
 
 async def measure(url: str, samples: int, seconds: float, rounds: int, workers: Sequence[int]) -> Result:
@@ -235,69 +158,6 @@ async def computed(url: str, producer: Producer, workers: int) -> float:
     # Not while some have begun and others not, nor while some have ended.
     middle = at_s[jobs // 10 : -jobs // 10]
     return (len(middle) - 1) / (middle[-1] - middle[0])
-
-
-@contextmanager
-def fleet(url: str, works: Sequence[Work]) -> Generator[Fleet]:
-    """Worker processes that are ready, while the block runs."""
-    spawn = multiprocessing.get_context("spawn")
-    with ExitStack() as stack:
-        connections: list[Connection] = []
-        for work in works:
-            ours, theirs = spawn.Pipe()
-            process = spawn.Process(target=_worker, args=(url, work, theirs))
-            process.start()
-            theirs.close()
-            stack.callback(process.join)
-            stack.callback(ours.close)
-            connections.append(ours)
-        for one in connections:
-            if not one.poll(_PATIENCE_S) or one.recv_bytes() != b"ready":
-                raise SystemExit("A worker did not start.")
-        yield Fleet(connections)
-
-
-def _worker(url: str, work: Work, connection: Connection) -> None:
-    if work.core is not None:
-        os.sched_setaffinity(0, [work.core])
-    configure_logging(Settings(log_level="warning"))
-    threadpool_limits(1, user_api="blas")
-    asyncio.run(_work(url, work, connection))
-
-
-async def _work(url: str, work: Work, connection: Connection) -> None:
-    """Run the queue until the other end closes."""
-    stop = asyncio.Event()
-    asyncio.get_running_loop().add_reader(connection.fileno(), stop.set)
-
-    async def job(number: int, tenant_id: str) -> None:
-        connection.send_bytes(_RECORD.pack(number, time.monotonic()))
-        if work.products:
-            await asyncio.to_thread(_multiply, work.products)
-
-    def register(app: App) -> None:
-        app.task(name=Task.TRANSCRIBE_NOTE.value)(job)
-
-    database = Database(url, pool_size=2)
-    crew = Crew(
-        database=database,
-        database_url=url,
-        direct_url=None,
-        places={Queue.TRANSCRIPTION: work.places},
-        pool_size=10,
-        stop_s=5,
-        is_alone=False,
-        register=register,
-    )
-    await run_queues(crew, stop, on_ready=lambda: connection.send_bytes(b"ready"))
-    await database.close()
-
-
-def _multiply(products: int) -> None:
-    matrix = np.ones((_WIDTH, _WIDTH), np.float32)
-    product = np.empty_like(matrix)
-    for _ in range(products):
-        np.matmul(matrix, matrix, out=product)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ Fills a database of its own, lets it settle (fold, VACUUM ANALYZE), and times wh
 plan and run the statements. The bar, against the list of 1,000 notes: first and filtered pages 3 times the
 time, deep pages 10 times.
 
-    python bench/pagination.py [--sizes 1000,100000,1000000] [--runs 30] [--plans] [--json]
+    python -m bench.pagination [--sizes 1000,100000,1000000] [--runs 30] [--plans] [--json]
 """
 
 import argparse
@@ -13,13 +13,11 @@ import asyncio
 import json
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -27,15 +25,14 @@ import psycopg
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
+from bench.database import FILLS_FAST, database
 from vocafuse_server.core.database import sqlalchemy_url
-from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
 from vocafuse_server.core.ids import TenantId
 from vocafuse_server.core.pages import Page, PageRequest
 from vocafuse_server.notes.count_queries import fold_note_counts
 from vocafuse_server.notes.filters import NoteFilter, Owner, TimeRange
 from vocafuse_server.notes.list_queries import list_notes
 from vocafuse_server.notes.models import Note, NoteStatus
-from vocafuse_server.schema import migrate
 
 YEAR_END = datetime(2026, 1, 1, tzinfo=timezone.utc)
 LIMIT = 50
@@ -125,15 +122,8 @@ def main() -> None:
     options.add_argument("--json", action="store_true")
     chosen = options.parse_args()
     sizes = [int(size) for size in chosen.sizes.split(",")]
-    with tempfile.TemporaryDirectory(prefix="vocafuse-bench-") as folder:
-        postgres = EmbeddedPostgres(Path(folder) / "postgres", options=["fsync=off"])
-        postgres.start()
-        try:
-            postgres.ensure_database("bench")
-            migrate(postgres.url("bench"))
-            asyncio.run(run(postgres.url("bench"), sizes, chosen))
-        finally:
-            postgres.stop()
+    with database(FILLS_FAST) as url:
+        asyncio.run(run(url, sizes, chosen))
 
 
 async def run(url: str, sizes: list[int], chosen: argparse.Namespace) -> None:

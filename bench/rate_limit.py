@@ -5,7 +5,7 @@ Two figures of one process, in memory, over many callers: taking a token, and al
 without the limit. Beside them, as a peer, the same algorithm of `throttled-py` in memory; and the
 limit in a Valkey on this machine, as many processes share it.
 
-    python bench/rate_limit.py [--callers 10000] [--requests 100000] [--json]
+    python -m bench.rate_limit [--callers 10000] [--requests 100000] [--json]
 """
 
 import argparse

@@ -93,7 +93,7 @@ def measure(data_dir: Path, rounds: int, seconds: int, connections: int) -> list
     ):
         note = server.client.voicenotes.upload(SAMPLE, custom_tags={"jobId": "job_123"}, user_id="user_1")
         note = server.client.voicenotes.wait(note.id)
-        known = json.loads((data_dir / "credentials.json").read_text())
+        known = server.credentials
         keys = {"X-VocaFuse-API-Key": known["api_key"], "X-VocaFuse-API-Secret": known["api_secret"]}
         ours = Target(f"{known['base_url']}/voicenotes/{note.id}", keys)
         body = http.get(ours.url, headers=keys).raise_for_status().text

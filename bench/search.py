@@ -11,11 +11,9 @@ import argparse
 import asyncio
 import statistics
 import sys
-import tempfile
 import time
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
@@ -23,13 +21,12 @@ import psycopg
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from uuid_utils.compat import uuid7
 
+from bench.database import FILLS_FAST, database
 from bench.pagination import YEAR_END, opened, settle
-from vocafuse_server.core.embedded_postgres import EmbeddedPostgres
 from vocafuse_server.core.ids import TenantId
 from vocafuse_server.core.pages import PageRequest
 from vocafuse_server.notes.filters import NoteFilter, Owner
 from vocafuse_server.notes.list_queries import find_matches, list_notes
-from vocafuse_server.schema import migrate
 
 LIMIT = 50
 WORDS_A_NOTE = 40
@@ -62,19 +59,11 @@ def main() -> None:
     options.add_argument("--notes", type=int, default=1_000_000)
     options.add_argument("--runs", type=int, default=3)
     chosen = options.parse_args()
-    with tempfile.TemporaryDirectory(prefix="vocafuse-bench-") as folder:
-        settings = ["fsync=off", "max_wal_size=4GB"]
-        postgres = EmbeddedPostgres(Path(folder) / "postgres", options=settings)
-        postgres.start()
-        try:
-            postgres.ensure_database("bench")
-            url, tenant = postgres.url("bench"), TenantId(uuid4())
-            migrate(url)
-            seconds = fill(url, tenant, chosen.notes)
-            print(f"{chosen.notes:,} notes written in {seconds:.0f} s", file=sys.stderr)
-            asyncio.run(report(url, tenant, chosen.runs))
-        finally:
-            postgres.stop()
+    with database((*FILLS_FAST, "max_wal_size=4GB")) as url:
+        tenant = TenantId(uuid4())
+        seconds = fill(url, tenant, chosen.notes)
+        print(f"{chosen.notes:,} notes written in {seconds:.0f} s", file=sys.stderr)
+        asyncio.run(report(url, tenant, chosen.runs))
 
 
 def fill(url: str, tenant: TenantId, size: int) -> float:

@@ -37,7 +37,11 @@ class RunningServer:
     @property
     def credentials(self) -> dict[str, str]:
         """The first tenant, its key pair, and the API's address."""
-        return json.loads((self.data_dir / "credentials.json").read_text())
+        return _credentials(self.data_dir)
+
+
+def _credentials(data_dir: Path) -> dict[str, str]:
+    return json.loads((data_dir / "credentials.json").read_text())
 
 
 def server_environment(data_dir: Path, **settings: str) -> dict[str, str]:
@@ -64,7 +68,7 @@ def running_server(data_dir: Path, **settings: str) -> Generator[RunningServer]:
         # The greeting ends with the line that shows how to upload with the command line client.
         if server.stdout is None or not any("--wait" in line for line in server.stdout):
             raise SystemExit(f"The server did not start:\n{log_file.read_text()}")
-        known = json.loads((data_dir / "credentials.json").read_text())
+        known = _credentials(data_dir)
         with Client(known["api_key"], known["api_secret"], known["base_url"]) as client:
             yield RunningServer(server.pid, client, log_file, data_dir)
     finally:
