@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
 import { test } from "node:test";
-import { subjectOf } from "../vocafuse/api.js";
+import { Api, subjectOf, Tokens } from "../vocafuse/api.js";
 import { refusal, VocaFuseError } from "../vocafuse/errors.js";
 import { levelOf, microphoneError } from "../vocafuse/microphone.js";
 import { backoff, load, pause, retrying } from "../vocafuse/retries.js";
@@ -106,4 +108,20 @@ test("a part of the library that can't be fetched is a lost connection", async (
   const loading = load(() => import("./nothing.js"), async () => void (waits += 1));
   await assert.rejects(loading, { name: "VocaFuseError", code: "network" });
   assert.equal(waits, 3);
+});
+
+test("an answer that breaks off is asked for again", async () => {
+  const bodies = ['{"id": ', '{"id": "n"}'];
+  const server = createServer((request, response) => {
+    const token = JSON.stringify({ data: { id_token: "t" } });
+    const body = request.url === "/token" ? token : (bodies.shift() ?? "");
+    response.writeHead(200, { "Content-Length": body.endsWith("}") ? body.length : 100 });
+    response.write(body, () => (body.endsWith("}") ? response.end() : response.destroy()));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  const base = `http://127.0.0.1:${port}`;
+  assert.deepEqual(await new Api(base, new Tokens(`${base}/token`)).call("/voicenotes/n"), { id: "n" });
+  server.close();
+  server.closeAllConnections();
 });

@@ -19,7 +19,10 @@ async function fetchJson(url, init, signal) {
   try {
     if (signal?.aborted) stop();
     const response = await fetch(url, { ...init, signal: control.signal });
-    const body = await response.json().catch(() => null);
+    const body = await response.json().catch((error) => {
+      if (error instanceof SyntaxError) return null;
+      throw error; // the line broke
+    });
     if (!response.ok) throw refusal(response.status, body, response.headers.get("Retry-After"));
     return body;
   } catch (error) {
