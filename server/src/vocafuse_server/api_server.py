@@ -20,7 +20,6 @@ from vocafuse_server.supervised import SupervisorLink
 
 log = get_logger(__name__)
 
-_LINGER_S = 2
 MAX_HEAD_BYTES = 64 * 1024
 _KEEP_ALIVE_S = 5
 # So many above the limit are told that there are too many, and more are cut off.
@@ -36,7 +35,6 @@ class BoundedHttp(PatientHttp):
 
     _head_bytes = 0
     _body_came = False
-    _refused = False
     url = b""  # Of the request that is being read.
 
     def connection_made(self, transport: asyncio.Transport) -> None:
@@ -47,13 +45,11 @@ class BoundedHttp(PatientHttp):
             self.refuse(ServiceUnavailable("Too many connections are open. Try again in a moment."))
 
     def data_received(self, data: bytes) -> None:
-        if self._refused:
-            return
         self._body_came = False
         super().data_received(data)
         # What follows a body, and what is written between its chunks, is as good as a head without end.
         self._head_bytes = 0 if self._body_came else self._head_bytes + len(data)
-        if self._head_bytes > MAX_HEAD_BYTES and not self._refused:
+        if self._head_bytes > MAX_HEAD_BYTES and not self._is_parting:
             self.refuse(HeadTooLarge(MAX_HEAD_BYTES))
 
     def send_400_response(self, msg: str) -> None:
@@ -69,11 +65,10 @@ class BoundedHttp(PatientHttp):
         super().on_body(body)
 
     def refuse(self, error: ApiError) -> None:
-        """Answer, and read on without a look for a while: closing at once would take the answer back
-        from a client that is still sending."""
+        """Answer what could not be read, and part."""
         if self.transport.is_closing():
             return
-        self._refused = True
+        self._is_parting = True
         if self.cycle and not self.cycle.response_complete:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
@@ -88,9 +83,7 @@ class BoundedHttp(PatientHttp):
         lines = [f"HTTP/1.1 {response.status_code} {HTTPStatus(response.status_code).phrase}".encode()]
         lines += [name + b": " + value for name, value in response.raw_headers]
         self.transport.write(b"\r\n".join([*lines, b"connection: close", b"", bytes(response.body)]))
-        self.transport.write_eof()
-        self.watch_writing()
-        self.loop.call_later(_LINGER_S, self.transport.close)
+        self.part()
 
 
 class ApiServer(uvicorn.Server):

@@ -11,11 +11,29 @@ from vocafuse_server.core.errors import ApiError, InvalidRequest
 from vocafuse_server.core.settings import Settings
 
 _MAX_PIPELINED = 32
+_LINGER_S = 2
 
 
 class RequestTooSlow(InvalidRequest):
     status = 408
     default_message = "The request came too slowly. Send it again on a better connection."
+
+
+class _Answering(asyncio.Transport):
+    """What an answer is written to, and closed by if it is the last."""
+
+    def __init__(self, http: "PatientHttp") -> None:
+        super().__init__()
+        self._http = http
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._http.transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self._http.transport.is_closing()
+
+    def close(self) -> None:
+        self._http.end_after_answer()
 
 
 class PatientHttp(HttpToolsProtocol, ABC):
@@ -35,6 +53,7 @@ class PatientHttp(HttpToolsProtocol, ABC):
     _is_idle = True
     _lingers = False
     _in_body = False
+    _is_parting = False
 
     @abstractmethod
     def refuse(self, error: ApiError) -> None:
@@ -43,6 +62,7 @@ class PatientHttp(HttpToolsProtocol, ABC):
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
         self.settings = cast("FastAPI", self.config.app).state.context.settings
+        self._answering = _Answering(self)
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -52,6 +72,8 @@ class PatientHttp(HttpToolsProtocol, ABC):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._is_parting:
+            return
         self._is_idle = False
         if self._deadline is None and (not self.cycle or self.cycle.response_complete):
             self._wait()
@@ -64,6 +86,7 @@ class PatientHttp(HttpToolsProtocol, ABC):
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
+        self.cycle.transport = self._answering
         self._in_body, self._lingers = True, False
         self._wait()
         if len(self.pipeline) > _MAX_PIPELINED:
@@ -81,7 +104,24 @@ class PatientHttp(HttpToolsProtocol, ABC):
         super().on_message_complete()
         self._in_body, self._deadline, self._is_idle = False, None, True
 
+    def end_after_answer(self) -> None:
+        """Close; but not on a client that is still sending: that would take the answer back from it."""
+        if self._in_body:
+            self.part()
+        else:
+            self.transport.close()
+
+    def part(self) -> None:
+        """Say nothing more, and take what still comes without a look at it, for a while."""
+        self._is_parting = True
+        self.flow.resume_reading()
+        self.transport.write_eof()
+        self.watch_writing()
+        self.loop.call_later(_LINGER_S, self.transport.close)
+
     def on_response_complete(self) -> None:
+        if self._is_parting:
+            return
         super().on_response_complete()
         if self._in_body:
             # Refused before it was read whole. Closing now would take the answer back from a client that

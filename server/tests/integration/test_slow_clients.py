@@ -132,6 +132,14 @@ async def test_a_slow_but_honest_upload_is_taken(port: int, account: Account) ->
     writer.close()
 
 
+async def test_a_refusal_reaches_a_client_that_sends_on_and_then_hangs_up(port: int) -> None:
+    answers = [
+        await exchange(port, request_bytes("PUT", b"/v1/uploads/x", [], bytes(4 * MIB))) for _ in range(3)
+    ]
+    assert [answer.status for answer in answers] == [401, 401, 401]
+    assert [answer.headers["connection"] for answer in answers] == ["close"] * 3
+
+
 async def test_a_refused_body_is_not_read_for_ever(port: int) -> None:
     head = b"PUT /v1/uploads/x HTTP/1.1\r\nHost: a\r\nContent-Length: 999999\r\n\r\n"
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
