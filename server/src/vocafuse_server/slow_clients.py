@@ -27,7 +27,8 @@ class _Answering(asyncio.Transport):
         self._http = http
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        self._http.transport.write(data)
+        if not self._http.is_parting:
+            self._http.transport.write(data)
 
     def is_closing(self) -> bool:
         return self._http.transport.is_closing()
@@ -53,7 +54,7 @@ class PatientHttp(HttpToolsProtocol, ABC):
     _is_idle = True
     _lingers = False
     _in_body = False
-    _is_parting = False
+    is_parting = False
 
     @abstractmethod
     def refuse(self, error: ApiError) -> None:
@@ -72,7 +73,7 @@ class PatientHttp(HttpToolsProtocol, ABC):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._is_parting:
+        if self.is_parting:
             return
         self._is_idle = False
         if self._deadline is None and (not self.cycle or self.cycle.response_complete):
@@ -106,21 +107,21 @@ class PatientHttp(HttpToolsProtocol, ABC):
 
     def end_after_answer(self) -> None:
         """Close; but not on a client that is still sending: that would take the answer back from it."""
-        if self._in_body:
+        if self._in_body and not self.transport.is_closing():
             self.part()
         else:
             self.transport.close()
 
     def part(self) -> None:
         """Say nothing more, and take what still comes without a look at it, for a while."""
-        self._is_parting = True
+        self.is_parting, self._deadline = True, None
         self.flow.resume_reading()
         self.transport.write_eof()
         self.watch_writing()
         self.loop.call_later(_LINGER_S, self.transport.close)
 
     def on_response_complete(self) -> None:
-        if self._is_parting:
+        if self.is_parting:
             return
         super().on_response_complete()
         if self._in_body:

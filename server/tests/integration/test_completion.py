@@ -28,7 +28,7 @@ def home(tmp_path: Path) -> Path:
 
 def need(shell: str) -> None:
     if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not installed")
+        pytest.skip(f"NOT TESTED: {shell} is not installed")
 
 
 def script(shell: str, app: typer.Typer = client_app) -> str:

@@ -10,14 +10,12 @@ from pathlib import Path
 
 _PATIENCE_S = 30.0
 
-PATIENCE_S = 30
-
 
 def read_until(descriptor: int, wanted: bytes) -> bytes:
     """What a terminal shows, up to the piece with the wanted words; fails the test when it shows no more."""
     shown = b""
     while wanted not in shown:
-        assert select.select([descriptor], [], [], PATIENCE_S)[0], shown
+        assert select.select([descriptor], [], [], _PATIENCE_S)[0], shown
         shown += os.read(descriptor, 10_000)
     return shown
 
@@ -42,11 +40,7 @@ def run_on_terminal(command: Sequence[str], environment: Mapping[str, str]) -> t
 def type_into(
     shell: Sequence[str], steps: Sequence[tuple[str, str]], environment: Mapping[str, str], home: Path
 ) -> None:
-    """Type into an interactive shell, step by step: keys, and what they must show before the next ones.
-
-    Raises:
-        TimeoutError: It isn't shown.
-    """
+    """Type into an interactive shell, step by step: keys, and what they must show before the next ones."""
     ours, theirs = pty.openpty()
     size = {"COLUMNS": "160", "TERM": "dumb", "HOME": str(home)}
     with subprocess.Popen(
@@ -62,15 +56,7 @@ def type_into(
         try:
             for keys, expected in steps:
                 os.write(ours, keys.encode())
-                _read_until(ours, expected)
+                read_until(ours, expected.encode())
         finally:
             program.kill()
             os.close(ours)
-
-
-def _read_until(terminal: int, expected: str) -> None:
-    shown = b""
-    while expected.encode() not in shown:
-        if not select.select([terminal], [], [], _PATIENCE_S)[0]:
-            raise TimeoutError(shown.decode(errors="replace"))
-        shown += os.read(terminal, 65_536)

@@ -36,7 +36,7 @@ def test_the_list_of_commands_says_of_each_what_it_says_of_itself() -> None:
 
 
 def test_the_list_of_commands_imports_none_of_them() -> None:
-    asking = "import sys; from vocafuse_server.cli import app; app([], standalone_mode=False)"
+    asking = "import sys; sys.argv = ['vocafuse-server']; from vocafuse_server.cli import main; main()"
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", asking], capture_output=True, text=True, check=False
     )

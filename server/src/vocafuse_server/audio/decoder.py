@@ -182,10 +182,12 @@ class DecoderPool:
             raise DecoderUnavailable(_SHUT_DOWN)
         child = await start_child(self._limits)
         is_wanted = False
+        self._busy.add(child)
         try:
             await child.wait_ready()
             is_wanted = not self._closed
         finally:
+            self._busy.remove(child)
             if not is_wanted:
                 self._end(child)
         if not is_wanted:

@@ -132,7 +132,10 @@ class DecoderChild:
 
 
 def _collect_group(group: int) -> None:
-    """Let the dead of a process group go: a container's first process inherits them, and nobody else will."""
+    """Let the dead of a process group go: a worker that is a container's first process inherits them.
+
+    Who runs `up` as the first process needs an init above it (`--init`): there they are the supervisor's.
+    """
     with contextlib.suppress(ChildProcessError):
         while True:
             os.waitpid(-group, 0)

@@ -70,6 +70,8 @@ def main() -> None:
     get_completion_inspect_parameters()  # Else Typer knows no shell that asks it for words.
     try:
         app(prog_name=PROGRAM)
+    except SystemExit:  # As Typer ends; to look at what else it may be would import for nothing.
+        raise
     except _told_in_a_sentence() as error:
         from vocafuse_server.cli.conventions import tell_error
 

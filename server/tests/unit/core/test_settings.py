@@ -46,6 +46,7 @@ def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatc
         ("VOCAFUSE_ALLOW_PRIVATE_NETWORKS", "everything"),
         ("VOCAFUSE_SIGNING_KEY", "short"),
         ("VOCAFUSE_ENGINE", "magic"),
+        ("VOCAFUSE_METRICS", "some"),
         ("VOCAFUSE_MODEL_DEVICE", "tpu"),
         ("VOCAFUSE_MODEL_COMPUTE_TYPE", "int4"),
         ("VOCAFUSE_MODEL_WORKERS", "0"),
