@@ -8,7 +8,7 @@ Each part starts a `vocafuse-server up` of its own, with its Postgres, its worke
 it over the loopback address; mixed traffic comes from `wrk` (a Debian package).
 
 - sizes: the first tenant has so many notes.
-- tenants: 100,000 notes are so many tenants', who all take part.
+- tenants: so many, who all take part; new ones bring some 100,000 notes more.
 - workers: one and two workers, of one thread and one note at a time each; then notes at random times,
   beside `bench/simulate.py`.
 

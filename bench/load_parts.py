@@ -105,7 +105,8 @@ def tenants(plan: Plan) -> Report:
             runs.append(_measured(server, notes, callers, plan, {"tenants": f"{count:,}"}))
         others = meter.read().others
     about = (
-        f"{WHAT_TRAFFIC} New tenants bring {plan.spread:,} notes each time; each request is some tenant's."
+        f"{WHAT_TRAFFIC} New tenants bring some {plan.spread:,} notes more each time; each request is some"
+        " tenant's."
     )
     return _report("tenants", about, runs, others)
 

@@ -54,6 +54,7 @@ def workers(plan: Plan) -> Report:
         f" and the clients use too. Then {2 * plan.notes} notes arrive at random, so that workers are busy"
         f" {UTILISATION:.0%} of the time; the simulation is told when they arrived, how many notes an hour"
         " the workers did at most, and what a note takes alone, and finds how long each of them waited."
+        " Each figure is its own median of the rounds, also that by how much the mean is off."
     )
     chart = Chart("From upload to webhook, mean", "seconds", bars)
     measured = conditions(rounds=plan.rounds, others=others)
