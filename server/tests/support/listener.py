@@ -50,7 +50,10 @@ def listening() -> Generator[Listener]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length)
+            if len(body) < length:  # Whoever sent it was killed meanwhile.
+                return
             try:
                 answer = found.answers.get_nowait()
             except queue.Empty:
