@@ -70,3 +70,22 @@ def test_fish(home: Path) -> None:
     )
     words = [line.partition("\t")[0] for line in done.stdout.splitlines()]
     assert words == ["rotate-secret", "recorded.wav"]
+
+
+@pytest.mark.parametrize(
+    ("program", "typed", "word"),
+    [("vocafuse", "webhooks rot", "rotate-secret"), ("vocafuse-server", "tenants upd", "update")],
+)
+def test_shells_that_are_not_installed_are_answered(program: str, typed: str, word: str) -> None:
+    """As the scripts for them ask."""
+    variable = f"_{program.replace('-', '_').upper()}_COMPLETE"
+    asked = {"_TYPER_COMPLETE_ARGS": f"{program} {typed}", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    for shell, expected in (("zsh", f'"{word}"'), ("fish", f"{word}\t")):
+        done = subprocess.run(
+            [PROGRAMS / program],
+            env={**ENVIRONMENT, **asked, variable: f"complete_{shell}"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert expected in done.stdout
